@@ -1,0 +1,21 @@
+"""`multiprocessing.Pool` for people who compute on shared clusters.
+
+Change ``multiprocessing.Pool(8)`` to ``pypoolparty.slurm.array.Pool()`` and the map runs on Slurm; there are
+pools for Grid Engine and for this machine too. Tasks, results and all that happens go through a work_dir on a
+shared file system: no server, no port, nothing held idle, and nothing lost when jobs die.
+"""
+
+from . import errors, local, slurm, sun_grid_engine
+from .choose import Pool, available_backend
+
+__version__ = "1.0.0.dev0"
+
+__all__ = [
+    "Pool",
+    "__version__",
+    "available_backend",
+    "errors",
+    "local",
+    "slurm",
+    "sun_grid_engine",
+]

@@ -1,0 +1,208 @@
+"""A zip file that only grows, and survives the death of its writer.
+
+Members are stored, not compressed, and each local header carries name, sizes and CRC. So an
+archive whose writer died before the central directory was written is still readable: `scan` walks
+the local headers, and `Archive` opened on it cuts a torn tail off and goes on behind it.
+Format: PKWARE's APPNOTE.TXT 6.3, sections 4.3.7 (local header), 4.3.12, 4.3.14 to 16 (directory).
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+__all__ = ["Archive", "Member", "read_member", "scan"]
+
+_LOCAL = struct.Struct("<4sHHHHHIIIHH")
+_CENTRAL = struct.Struct("<4sHHHHHHIIIHHHHHII")
+_END = struct.Struct("<4sHHHHIIH")
+_END64 = struct.Struct("<4sQHHIIQQQQ")
+_LOCATOR64 = struct.Struct("<4sIQI")
+_LARGE = struct.Struct("<HHQQ")
+
+_DOS_DATE = (2026 - 1980) << 9 | 1 << 5 | 1  # fixed, so that equal content gives equal bytes
+_UTF8 = 0x0800
+_MAX32 = 0xFFFFFFFF
+_BUFFER = 1 << 20
+_READ = 4 << 20
+
+
+@dataclass(frozen=True)
+class Member:
+    """One member: where its data begin, how long they are, and whether their CRC is right."""
+
+    name: str
+    offset: int
+    size: int
+    crc: int
+    is_intact: bool = True
+
+
+class Archive:
+    """The one writer of a zip file.
+
+    Parameters
+    ----------
+    path : str
+        Made if absent (mode 0600). An existing one is continued behind its last whole member;
+        its central directory, if any, is cut off until `close`.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._directory = bytearray()
+        self._count = 0
+        self._end = 0
+        self._buffer = bytearray()
+        if os.fstat(self._fd).st_size:
+            self._continue()
+
+    def _continue(self) -> None:
+        for member in scan(self.path):
+            header = member.offset - _header_size(member.name, member.size)
+            self._enter(member.name.encode(), member.crc, member.size, header)
+            self._end = member.offset + member.size
+        os.ftruncate(self._fd, self._end)
+
+    def add(self, name: str, *parts: bytes | memoryview) -> int:
+        """Append one member made of `parts` and return the offset of its data."""
+        size = sum(len(part) for part in parts)
+        crc = 0
+        for part in parts:
+            crc = zlib.crc32(part, crc)
+        encoded = name.encode()
+        header = self._end + len(self._buffer)
+        self._buffer += _local_header(encoded, crc, size)
+        offset = self._end + len(self._buffer)
+        for part in parts:
+            self._buffer += part
+        self._enter(encoded, crc, size, header)
+        if len(self._buffer) > _BUFFER:
+            self.flush()
+        return offset
+
+    def _enter(self, name: bytes, crc: int, size: int, header: int) -> None:
+        """Add a row to the central directory."""
+        large = size >= _MAX32 or header >= _MAX32
+        extra = _LARGE.pack(1, 24, size, size) + struct.pack("<Q", header) if large else b""
+        size32, header32 = (_MAX32, _MAX32) if large else (size, header)
+        version = 45 if large else 20
+        self._directory += _CENTRAL.pack(
+            b"PK\1\2", 3 << 8 | version, version, _UTF8, 0, 0, _DOS_DATE, crc, size32, size32,
+            len(name), len(extra), 0, 0, 0, 0o600 << 16, header32,
+        )  # fmt: skip
+        self._directory += name + extra
+        self._count += 1
+
+    def flush(self) -> None:
+        """Hand to the system what was added. On an error nothing is half written, and it may be repeated."""
+        done = 0
+        try:
+            view = memoryview(self._buffer)
+            with view:
+                while done < len(view):
+                    done += os.pwrite(self._fd, view[done : done + (64 << 20)], self._end + done)
+        except OSError:
+            os.ftruncate(self._fd, self._end)
+            raise
+        self._end += done
+        self._buffer.clear()
+
+    def sync(self) -> None:
+        """Make durable what was added."""
+        self.flush()
+        os.fsync(self._fd)
+
+    def close(self) -> None:
+        """Write the central directory, which makes it an ordinary zip for everyone."""
+        self.flush()
+        view = memoryview(self._directory + _end_records(self._count, len(self._directory), self._end))
+        done = 0
+        while done < len(view):
+            done += os.pwrite(self._fd, view[done:], self._end + done)
+        os.fsync(self._fd)
+        os.close(self._fd)
+
+    def abandon(self) -> None:
+        """Let go of the file as it is."""
+        os.close(self._fd)
+
+
+def scan(path: str) -> Iterator[Member]:
+    """Walk the local headers of an archive, with or without a central directory.
+
+    Yields
+    ------
+    Member
+        Each whole member. A last one that is torn, or damaged with nothing behind it, is left out;
+        one that is damaged in the middle has ``is_intact=False``.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        end = os.fstat(fd).st_size
+        position = 0
+        while True:
+            member = _member_at(fd, position, end)
+            if member is None:
+                return
+            position = member.offset + member.size
+            if member.is_intact or os.pread(fd, 2, position) == b"PK":
+                yield member
+    finally:
+        os.close(fd)
+
+
+def read_member(fd: int, member: Member) -> bytes:
+    """Return the data of a member from an open file."""
+    return b"".join(_pieces(fd, member.offset, member.size))
+
+
+def _member_at(fd: int, position: int, end: int) -> Member | None:
+    raw = os.pread(fd, _LOCAL.size, position)
+    if len(raw) < _LOCAL.size or raw[:4] != b"PK\3\4":
+        return None
+    crc, _, size, name_size, extra_size = _LOCAL.unpack(raw)[6:]
+    rest = os.pread(fd, name_size + extra_size, position + _LOCAL.size)
+    if extra_size == _LARGE.size:
+        size = _LARGE.unpack(rest[name_size:])[2]
+    offset = position + _LOCAL.size + name_size + extra_size
+    if offset + size > end:
+        return None
+    found = 0
+    for piece in _pieces(fd, offset, size):
+        found = zlib.crc32(piece, found)
+    name = rest[:name_size].decode(errors="replace")
+    return Member(name, offset, size, crc, is_intact=found == crc)
+
+
+def _pieces(fd: int, offset: int, size: int) -> Iterator[bytes]:
+    stop = offset + size
+    while offset < stop:
+        piece = os.pread(fd, min(_READ, stop - offset), offset)
+        if not piece:
+            return
+        yield piece
+        offset += len(piece)
+
+
+def _local_header(name: bytes, crc: int, size: int) -> bytes:
+    extra = _LARGE.pack(1, 16, size, size) if size >= _MAX32 else b""
+    size32, version = (_MAX32, 45) if extra else (size, 20)
+    fixed = _LOCAL.pack(b"PK\3\4", version, _UTF8, 0, 0, _DOS_DATE, crc, size32, size32, len(name), len(extra))
+    return fixed + name + extra
+
+
+def _header_size(name: str, size: int) -> int:
+    return _LOCAL.size + len(name.encode()) + (_LARGE.size if size >= _MAX32 else 0)
+
+
+def _end_records(count: int, size: int, offset: int) -> bytes:
+    end = _END.pack(b"PK\5\6", 0, 0, min(count, 0xFFFF), min(count, 0xFFFF), min(size, _MAX32), min(offset, _MAX32), 0)
+    if count < 0xFFFF and offset + size < _MAX32:
+        return end
+    large = _END64.pack(b"PK\6\6", _END64.size - 12, 45, 45, 0, 0, count, count, size, offset)
+    return large + _LOCATOR64.pack(b"PK\6\7", 0, offset + size, 1) + end

@@ -1,0 +1,357 @@
+"""What to do next for one map: pure functions of the ledger, the policy and the time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from .chunks import chunk_sizes, cut, runs_of, tasks_of
+from .events import Left
+from .ledger import Batch, Element, Ledger
+from .states import Death, JobState, Limits, Report
+
+__all__ = [
+    "Action",
+    "Finish",
+    "GiveUp",
+    "Inspect",
+    "Plan",
+    "Policy",
+    "Send",
+    "Withdraw",
+    "decide",
+    "plan",
+]
+
+MOST_ELEMENTS = 4096  # so many queue-jobs suffice for any map, when nobody sets a limit
+MOST_FREE_ATTEMPTS = 100
+ALIKE_DEATHS = 3
+DOUBTS_TO_DISPROVE = 2
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How a pool wants its maps to run.
+
+    Attributes
+    ----------
+    width : int or None
+        ``num_simultaneously_running_tasks``.
+    is_elastic : bool
+        Whether a queue-job works until nothing is unclaimed, or does its own chunk only.
+    is_array : bool
+        Whether the scheduler runs arrays and throttles them itself.
+    chunksize : int or None
+        Tasks in a chunk; None leaves it to us.
+    num_chunks : int or None
+        The same said by the number of chunks.
+    max_num_resubmissions : int
+    grace : float
+        Seconds that a file may take from a node to us.
+    settle : float
+        Seconds to wait after a death for others of the same cause, so that one submission replaces all.
+    limits : Limits
+    patience : int
+        Submissions that fail in a row before we give up.
+    """
+
+    width: int | None = None
+    is_elastic: bool = True
+    is_array: bool = True
+    chunksize: int | None = None
+    num_chunks: int | None = None
+    max_num_resubmissions: int = 10
+    grace: float = 10.0
+    settle: float = 1.0
+    limits: Limits = Limits()
+    patience: int = 30
+
+
+@dataclass(frozen=True)
+class Action:
+    """Base of all actions."""
+
+
+@dataclass(frozen=True)
+class Plan(Action):
+    """Write a new submission to disk."""
+
+    elements: int
+    is_elastic: bool
+    tables: tuple[int, ...]
+    chunks: tuple[list[int], ...]
+
+
+@dataclass(frozen=True)
+class Send(Action):
+    """Call the submit command for these elements of a submission."""
+
+    submission: int
+    elements: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Inspect(Action):
+    """See on disk what these queue-jobs left undone, and note their end.
+
+    Each is an element, what is known of its death (None: it left in order), and whether to look for claims.
+    """
+
+    submission: int
+    elements: tuple[tuple[int, Report | None, bool], ...]
+
+
+@dataclass(frozen=True)
+class Withdraw(Action):
+    """Cancel these elements: of them nothing is expected any more."""
+
+    submission: int
+    elements: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class GiveUp(Action):
+    """Declare tasks lost."""
+
+    tasks: tuple[int, ...]
+    report: Report
+
+
+@dataclass(frozen=True)
+class Finish(Action):
+    """Every task has an outcome."""
+
+
+def decide(ledger: Ledger, policy: Policy, now: float, elsewhere: int = 0) -> list[Action]:
+    """Return what to do now.
+
+    Parameters
+    ----------
+    ledger : Ledger
+        What is known of the map.
+    policy : Policy
+    now : float
+        Seconds of a clock that only goes forward.
+    elsewhere : int
+        Number of queue-jobs that other maps of the same pool have in the queue.
+    """
+    if ledger.is_done:
+        return [Finish()]
+    hopeless = _give_up(ledger, policy)
+    if hopeless:
+        return hopeless
+    actions: list[Action] = []
+    for batch in ledger.active_batches():
+        actions += _inspect(batch, policy, now)
+        actions += _withdraw(batch)
+    return actions or _submit(ledger, policy, now, elsewhere)
+
+
+# ---------------------------------------------------------------------- giving up
+
+
+def _give_up(ledger: Ledger, policy: Policy) -> list[Action]:
+    unknown = Report(Death.VANISHED, evidence=("nothing is known of how its queue-job ended",))
+    last = ledger.last_report or unknown
+    if ledger.refused is not None:
+        report = Report(Death.REFUSED, evidence=(ledger.refused,))
+        return _give_up_runs(_unsent_runs(ledger), report)
+    if ledger.submit_failures > policy.patience:
+        report = Report(Death.REFUSED, evidence=(f"submitting failed {ledger.submit_failures} times in a row",))
+        return _give_up_runs(_unsent_runs(ledger), report)
+    if ledger.fruitless > policy.max_num_resubmissions:
+        words = f"{ledger.fruitless} submissions in a row ended without any outcome"
+        return _give_up_runs(ledger.open_runs(), replace(last, evidence=(*last.evidence, words)))
+    if ledger.bad_environments >= ALIKE_DEATHS and not ledger.n_done:
+        words = f"so did all of the first {ledger.bad_environments} workers"
+        return _give_up_runs(ledger.open_runs(), replace(last, evidence=(*last.evidence, words)))
+    actions: list[Action] = []
+    for itask in sorted(ledger.over_charged):
+        too_often = ledger.attempts.get(itask, 0) > policy.max_num_resubmissions
+        if too_often or ledger.free_attempts.get(itask, 0) > MOST_FREE_ATTEMPTS:
+            actions.append(GiveUp((itask, itask + 1), ledger.reports[itask]))
+    return actions
+
+
+def _give_up_runs(runs: list[int], report: Report) -> list[Action]:
+    return [GiveUp(tuple(runs), report)] if runs else []
+
+
+def _unsent_runs(ledger: Ledger) -> list[int]:
+    """Return the tasks that wait for a submission which will not be."""
+    waiting = set(tasks_of(ledger.open_runs(unassigned_only=True)) if ledger.n_unassigned else ())
+    for batch in ledger.batches.values():
+        if batch.unsent and (not batch.n_live or not batch.is_elastic):
+            chunks = batch.chunks if batch.is_elastic else [batch.chunks[k] for k in batch.unsent]
+            waiting.update(i for chunk in chunks for i in tasks_of(chunk) if not ledger.outcomes[i])
+    return runs_of(sorted(waiting))
+
+
+# ---------------------------------------------------------------------- the dead and the leaving
+
+
+def _inspect(batch: Batch, policy: Policy, now: float) -> list[Action]:
+    found: list[tuple[int, Report | None, bool]] = []
+    for k in sorted(batch.to_judge):
+        verdict = _judge(batch.elements[k], policy, now)
+        if verdict is not None:
+            found.append((k, *verdict))
+    return [Inspect(batch.number, tuple(found))] if found else []
+
+
+def _judge(element: Element, policy: Policy, now: float) -> tuple[Report | None, bool] | None:
+    """Return how a queue-job ended and whether it may have left something undone; None: not yet known."""
+    traces = element.traces.values()
+    if traces and all(trace.is_complete for trace in traces):
+        # Who terminated it, the scheduler knows: that is waited for.
+        if _last_goodbye(element).reason != "terminated" or element.suspect_since is not None:
+            return _judge_goodbye(element)
+        return None
+    if element.suspect_since is None:
+        return None
+    never_ran = element.state is JobState.ERROR and not element.has_greeted
+    if not never_ran and now - element.suspect_since < policy.grace:
+        return None
+    return _report_of(element), True
+
+
+def _last_goodbye(element: Element) -> Left:
+    goodbye = next(reversed(element.traces.values())).goodbye
+    assert goodbye is not None
+    return goodbye
+
+
+def _judge_goodbye(element: Element) -> tuple[Report | None, bool]:
+    goodbye = _last_goodbye(element)
+    if goodbye.reason == "exhausted":
+        return None, False
+    if goodbye.reason == "out of time":
+        return None, True
+    evidence = f"the worker said goodbye: {goodbye.reason}"
+    if goodbye.reason == "terminated":
+        death = _DEATH_OF_STATE.get(element.state, Death.CANCELLED) if element.state else Death.CANCELLED
+        evidence += f" by signal {goodbye.signal}"
+        return Report(death, element.node, goodbye.signal, evidence=(evidence,)), True
+    death = Death.BAD_ENVIRONMENT if goodbye.reason == "not loaded" else Death.CRASHED
+    return Report(death, element.node, evidence=(evidence,)), True
+
+
+_DEATH_OF_STATE = {
+    JobState.OUT_OF_MEMORY: Death.OUT_OF_MEMORY,
+    JobState.TIME_LIMIT: Death.TIME_LIMIT,
+    JobState.NODE_FAILED: Death.NODE_FAILED,
+    JobState.PREEMPTED: Death.PREEMPTED,
+    JobState.CANCELLED: Death.CANCELLED,
+}
+
+
+def _report_of(element: Element) -> Report:
+    """Return what the scheduler's words make of a queue-job that did not say goodbye."""
+    state = element.state
+    if element.missing >= 2:
+        said = f", before that {state.value}" if state is not None else ""
+        words = f"absent from {element.missing} successful queries in a row{said}"
+        return Report(Death.VANISHED, element.node, evidence=(words,))
+    assert state is not None
+    words = f"the scheduler says {state.value}" + (f" ({element.reason})" if element.reason else "")
+    if state is JobState.ERROR:
+        death = Death.CANCELLED if "held" in element.reason.lower() else Death.BAD_ENVIRONMENT
+    elif state in (JobState.FAILED, JobState.COMPLETED) and not element.has_greeted:
+        death = Death.BAD_ENVIRONMENT
+        words += ", and no worker said hello"
+    else:
+        death = _DEATH_OF_STATE.get(state, Death.CRASHED)
+    return Report(death, element.node, evidence=(words,))
+
+
+def _withdraw(batch: Batch) -> list[Action]:
+    """Give back what is still pending when nothing is unclaimed."""
+    if not batch.is_exhausted:
+        return []
+    pending = tuple(k for k, element in enumerate(batch.elements) if element.may_be_pending)
+    return [Withdraw(batch.number, pending)] if pending and batch.in_flight is None else []
+
+
+# ---------------------------------------------------------------------- submitting
+
+
+def _submit(ledger: Ledger, policy: Policy, now: float, elsewhere: int) -> list[Action]:
+    if any(batch.in_flight is not None for batch in ledger.batches.values()):
+        return []
+    doubted = [b for b in ledger.batches.values() if b.doubted is not None]
+    if doubted:
+        batch = doubted[0]
+        if batch.doubted_absent < DOUBTS_TO_DISPROVE:
+            return []
+        return [Send(batch.number, tuple(tasks_of(batch.doubted or [])))]
+    if now < ledger.submit_after:
+        return []
+    room = _room(ledger, policy, elsewhere)
+    if room <= 0:
+        return []
+    for batch in ledger.batches.values():
+        if batch.unsent:
+            return [Send(batch.number, tuple(batch.unsent[:room]))]
+    if ledger.batches and now < ledger.last_death_at + policy.settle and ledger.live:
+        return []
+    return _plan_actions(ledger, policy, room)
+
+
+def _room(ledger: Ledger, policy: Policy, elsewhere: int) -> int:
+    """Return how many more queue-jobs may be in the queue."""
+    live = ledger.live
+    caps = [cap - live for cap in (MOST_ELEMENTS, policy.limits.jobs, ledger.jobs_cap) if cap is not None]
+    if policy.width is not None:
+        slots = policy.width - live - elsewhere
+        # An array of jobs that end on their own is throttled by the scheduler, and may be longer.
+        if slots <= 0 or policy.is_elastic or not policy.is_array:
+            caps.append(slots)
+    return min(caps)
+
+
+def _plan_actions(ledger: Ledger, policy: Policy, room: int) -> list[Action]:
+    if ledger.n_unassigned:
+        return [plan(ledger, policy, room)]
+    if policy.is_elastic and ledger.lost_capacity:
+        tables = _open_tables(ledger)
+        budget = policy.max_num_resubmissions * len(ledger.batches[1].elements)
+        used = sum(len(b.elements) for b in ledger.batches.values() if not b.chunks)
+        elements = min(room, ledger.lost_capacity, budget - used)
+        if tables and elements > 0:
+            return [Plan(elements, True, tables, ())]
+    return []
+
+
+def _open_tables(ledger: Ledger) -> tuple[int, ...]:
+    """Return the tables in which something may be unclaimed."""
+    open_batches = [b for b in ledger.active_batches() if b.is_elastic and not b.is_exhausted]
+    return tuple(sorted({table for batch in open_batches for table in batch.tables}))
+
+
+def plan(ledger: Ledger, policy: Policy, room: int) -> Plan:
+    """Return the next submission for the tasks that wait for one.
+
+    Tasks under suspicion (their queue-job died before) get chunks of their own, so that a culprit is known.
+    """
+    suspects = [i for i in sorted(ledger.attempts) if not ledger.outcomes[i] and not ledger.place[i]]
+    runs = ledger.open_runs(unassigned_only=True)
+    if suspects:
+        guilty = set(suspects)
+        runs = runs_of(i for i in tasks_of(runs) if i not in guilty)
+    n = sum(runs[1::2]) - sum(runs[0::2])
+    array = [cap for cap in (policy.limits.array_size, ledger.array_cap) if cap and policy.is_array]
+    if policy.is_elastic:
+        width = min(room, n + len(suspects), *array)
+        sizes = chunk_sizes(n, width, policy.chunksize or 1)
+        chunks = cut(runs, sizes) + [[i, i + 1] for i in suspects]
+        return Plan(min(width, len(chunks)), True, _open_tables(ledger), tuple(chunks))
+    chunks = cut(runs, _own_sizes(n, ledger.n, policy)) + [[i, i + 1] for i in suspects]
+    chunks = chunks[: min([MOST_ELEMENTS, *array])]
+    return Plan(len(chunks), False, (), tuple(chunks))
+
+
+def _own_sizes(n: int, n_all: int, policy: Policy) -> list[int]:
+    """Return the sizes of chunks where each has a queue-job of its own."""
+    size = policy.chunksize or 1
+    if policy.num_chunks:
+        size = -(-n_all // policy.num_chunks)
+    return [min(size, n - start) for start in range(0, n, size)]

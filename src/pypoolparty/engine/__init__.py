@@ -1,0 +1,6 @@
+"""The engine: collect, query, decide, act, deliver. One for all pools."""
+
+from ._driver import Driver
+from ._run import MapRun, Options, Sink
+
+__all__ = ["Driver", "MapRun", "Options", "Sink"]

@@ -1,0 +1,110 @@
+"""From segments in the spool to outcomes that are durable and delivered."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .. import payload
+from ..events import Event, Greeted, Left, Merged, TaskDied
+from ..ledger import Ledger
+from ..states import Death, Outcome, Report
+from ..work_dir import Record, RecordKind, Segment, WorkDir
+
+__all__ = ["Harvest", "harvest", "without_noise"]
+
+Delivery = tuple[int, bool, Any]
+
+# What schedulers and shells write into the stderr of jobs that are fine.
+_NOISE = re.compile(
+    rb"^(slurmstepd: (info|error: \*\*\* (JOB|STEP) \d+\S* .*CANCELLED).*"
+    rb"|srun: (job \d+ .*|Job .* step creation .*)"
+    rb"|stdin: is not a tty|mesg: (ttyname failed|cannot open /dev/tty).*"
+    rb"|Warning: no access to tty.*|Thus no job control in this shell\.?"
+    rb"|.*warning: setlocale: .*|bash: cannot set terminal process group.*"
+    rb"|bash: no job control in this shell)\s*$"
+)
+
+
+def without_noise(stderr: bytes) -> bytes:
+    """Return `stderr` without lines that tell nothing of the task."""
+    if not stderr:
+        return stderr
+    return b"".join(line for line in stderr.splitlines(keepends=True) if not _NOISE.match(line))
+
+
+@dataclass
+class Harvest:
+    """What was found in some segments."""
+
+    deliveries: list[Delivery] = field(default_factory=list)
+    outcomes: list[tuple[int, Outcome]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    rows: list[bytes] = field(default_factory=list)
+
+
+def harvest(segments: Iterable[Segment], ledger: Ledger, work_dir: WorkDir) -> Harvest:
+    """Put the records of `segments` into the archives (not yet durable) and say what follows from them.
+
+    Tasks that have an outcome already are left out: the first wins.
+    """
+    found = Harvest()
+    taken: set[int] = set()
+    for segment in segments:
+        counts = [0, 0, 0]
+        for record in segment.records:
+            if record.kind > RecordKind.RAISED:
+                found.events.append(_event_of(record, segment))
+            elif record.itask in taken or ledger.outcomes[record.itask]:
+                counts[2] += 1
+            else:
+                taken.add(record.itask)
+                counts[record.kind] += 1
+                _keep(record, found, ledger, work_dir)
+        if segment.records and (any(counts) or segment.damage):
+            found.events.append(Merged(segment.name, counts[0], counts[1], counts[2], segment.damage))
+    return found
+
+
+def _keep(record: Record, found: Harvest, ledger: Ledger, work_dir: WorkDir) -> None:
+    itask = record.itask
+    attempt = ledger.attempts.get(itask, 0) + 1
+    work_dir.keep_record(record, without_noise(record.err))
+    found.rows.append(record.stat[:-1] + b",%d\n" % attempt)
+    if record.kind == RecordKind.RETURNED:
+        found.outcomes.append((itask, Outcome.RETURNED))
+        try:
+            found.deliveries.append((itask, True, payload.loads(record.value)))
+        except Exception as error:
+            found.deliveries.append((itask, False, error))
+    else:
+        found.outcomes.append((itask, Outcome.RAISED))
+        error = payload.load_exception(record.value, itask, work_dir.path)
+        found.deliveries.append((itask, False, error))
+
+
+def _event_of(record: Record, segment: Segment) -> Event:
+    if record.kind == RecordKind.DIED:
+        return TaskDied(record.itask, segment.worker, _report_of(record))
+    said = json.loads(record.value)
+    if record.kind == RecordKind.HELLO:
+        return Greeted(said["worker"], said["host"], said["job"])
+    return Left(said["worker"], said["reason"], said["signal"], said["segments"])
+
+
+def _report_of(record: Record) -> Report:
+    """Return what a supervisor, or a child that could not begin, tells of a death."""
+    said = pickle.loads(record.value)
+    tail = without_noise(record.err)[-4096:].decode(errors="replace")
+    if "traceback" in said:
+        evidence = "the worker could not load the function or run the initializer"
+        return Report(Death.BAD_ENVIRONMENT, evidence=(evidence,), stderr_tail=tail + said["traceback"])
+    death = Death.OUT_OF_MEMORY if said["oom"] else Death.CRASHED
+    evidence = "its supervisor saw its process die"
+    if said["oom"]:
+        evidence += ", and the kernel count an out-of-memory kill in its cgroup"
+    return Report(death, said["host"], said["signal"], said["exit_code"], said["max_rss"], (evidence,), tail)

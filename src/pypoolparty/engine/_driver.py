@@ -1,0 +1,175 @@
+"""The driver: one thread for each pool, in which all of its maps take their steps."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from ..scheduler import Scheduler
+from ..states import Job, Limits
+from ._calls import ThreadedCaller
+from ._run import MapRun
+
+__all__ = ["Driver"]
+
+# Between two looks at the spool: soon after something came, later when nothing does.
+SHORTEST_PAUSE, LONGEST_PAUSE, GROWTH = 0.002, 0.1, 1.4
+
+
+class Driver:
+    """Drives the maps of one pool.
+
+    Parameters
+    ----------
+    scheduler : Scheduler
+    polling_interval : float
+        Seconds between two queries of the scheduler.
+    say : callable
+        Takes a line for the user.
+    clock : callable
+        Seconds, only going forward.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        polling_interval: float,
+        say: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.scheduler, self.polling_interval, self.clock = scheduler, polling_interval, clock
+        self._say = say
+        self._condition = threading.Condition()
+        self._is_woken = False
+        self._runs: list[MapRun] = []
+        self._arrivals: list[MapRun] = []
+        self._aborting: tuple[BaseException, bool | None] | None = None
+        self._is_closing = False
+        self._caller = ThreadedCaller(self.wake)
+        self._limits: Limits | None = None
+        self._asks_limits = False
+        self._queried = float("-inf")
+        self._is_querying = False
+        self._thread: threading.Thread | None = None
+
+    # ------------------------------------------------------------------ from other threads
+
+    def start(self, run: MapRun) -> None:
+        """Take over a map."""
+        with self._condition:
+            self._arrivals.append(run)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._drive, name="pypoolparty-driver", daemon=True)
+                self._thread.start()
+        self.wake()
+
+    def wake(self) -> None:
+        """Have the thread look now."""
+        with self._condition:
+            self._is_woken = True
+            self._condition.notify_all()
+
+    def close(self) -> None:
+        """End the thread when its last map has ended."""
+        with self._condition:
+            self._is_closing = True
+        self.wake()
+
+    def abort(self, error: BaseException, keep: bool | None) -> None:
+        """End all maps now; what has no outcome yet gets `error`."""
+        with self._condition:
+            self._aborting = (error, keep)
+        self.wake()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for the thread's end."""
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout)
+
+    # ------------------------------------------------------------------ the thread
+
+    def _drive(self) -> None:
+        pause = SHORTEST_PAUSE
+        while True:
+            is_busy = self._step()
+            with self._condition:
+                if not self._runs and not self._arrivals and self._is_closing:
+                    break
+                pause = SHORTEST_PAUSE if is_busy else min(LONGEST_PAUSE, pause * GROWTH)
+                if not self._is_woken:
+                    self._condition.wait(pause if self._runs else None)
+                if self._is_woken:
+                    self._is_woken, pause = False, SHORTEST_PAUSE
+        self._caller.close()
+        self.scheduler.close()
+
+    def _step(self) -> bool:
+        """Let every map take one step; return whether any did something."""
+        with self._condition:
+            self._runs += self._arrivals
+            self._arrivals = []
+            aborting, self._aborting = self._aborting, None
+        if aborting is not None:
+            for run in self._runs:
+                run.abort(*aborting)
+        is_busy = self._caller.settle()
+        if self._runs and self._limits is None:
+            return self._ask_limits() or is_busy
+        for run in self._runs:
+            self._limit(run)
+        now = self.clock()
+        # The workers of a map that is done are just leaving, and hold nobody up.
+        live = [0 if run.ledger.is_done else run.ledger.live for run in self._runs]
+        for run, own in zip(self._runs, live):
+            is_busy = self._step_one(run, now, sum(live) - own) or is_busy
+        if any(run.is_closed for run in self._runs):
+            self._runs = [run for run in self._runs if not run.is_closed]
+        self._query(now)
+        return is_busy
+
+    def _step_one(self, run: MapRun, now: float, elsewhere: int) -> bool:
+        try:
+            return run.step(now, self._caller, elsewhere)
+        except Exception as error:  # the rim: whatever it is, the user's call has to end
+            run.break_down(error)
+            return True
+
+    def _ask_limits(self) -> bool:
+        if self._asks_limits:
+            return False
+        self._asks_limits = True
+
+        def learn(limits: Limits | None, error: Exception | None) -> None:
+            self._limits = limits or Limits()
+
+        self._caller.start(self.scheduler.limits, learn)
+        return True
+
+    def _limit(self, run: MapRun) -> None:
+        """Let a map know the scheduler's limits."""
+        assert self._limits is not None
+        if run.policy.limits != self._limits:
+            run.policy = replace(run.policy, limits=self._limits)
+
+    def _query(self, now: float) -> None:
+        """Ask the scheduler for all maps at once, if it is time to."""
+        if self._is_querying or now - self._queried < self.polling_interval:
+            return
+        asked = [(run, run.asked_names()) for run in self._runs if not run.is_closed]
+        names = [name for _, of_run in asked for name in of_run]
+        if not names:
+            return
+        self._is_querying, self._queried = True, now
+
+        def observe(jobs: list[Job] | None, error: Exception | None) -> None:
+            self._is_querying = False
+            if jobs is None:
+                self._say(f"asking {self.scheduler.name} failed, which tells nothing of the jobs: {error}")
+                return
+            for run, of_run in asked:
+                run.observe(jobs, of_run, self.clock())
+
+        self._caller.start(lambda: self.scheduler.query(names), observe)

@@ -1,0 +1,421 @@
+"""One map, from its submission to its last result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from ..chunks import runs_of, tasks_of
+from ..decide import Action, Finish, GiveUp, Inspect, Plan, Policy, Send, Withdraw, decide
+from ..events import (
+    Accepted,
+    Closed,
+    Doubted,
+    Ended,
+    Event,
+    GaveUp,
+    Planned,
+    Refused,
+    Sent,
+    Withdrawn,
+    to_line,
+)
+from ..ledger import Batch, Ledger
+from ..scheduler import Receipt, Scheduler, Target
+from ..states import Death, Job, Outcome, Report, Resources, Submission
+from ..verdict import error_of
+from ..work_dir import WorkDir, escape_for_job_script
+from ._calls import Caller
+from ._collect import Delivery, harvest
+
+__all__ = ["MapRun", "Options", "Sink"]
+
+REFRESH_SECONDS = 2.0
+GOODBYE_SECONDS = 1.0
+DOUBT_SECONDS = 60.0
+FILES_PER_SECOND = 50.0
+LEAST_FLUSH_SECONDS = 0.1
+
+
+class Sink(Protocol):
+    """Where the outcomes of a map go: a result object."""
+
+    def deliver(self, outcomes: list[Delivery]) -> None:
+        """Take itask, whether it returned, and the value or exception, of each."""
+
+    def fail(self, error: BaseException) -> None:
+        """Take one exception for all that has no outcome yet."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a pool wants of each of its maps, besides the policy.
+
+    Attributes
+    ----------
+    python_path : str
+        The interpreter on the nodes.
+    resources : Resources
+    keep_work_dir : bool
+    workers_per_job : int
+    enforce_mem : bool
+        Whether the workers limit their memory themselves.
+    interpreter : str
+        Of the job script.
+    say : callable
+        Takes a line for the user.
+    """
+
+    python_path: str
+    resources: Resources = field(default_factory=Resources)
+    keep_work_dir: bool = False
+    workers_per_job: int = 1
+    enforce_mem: bool = False
+    interpreter: str = "/bin/sh"
+    say: Callable[[str], None] = lambda line: None
+
+
+class MapRun:
+    """One map that is under way.
+
+    Only the driver's thread calls its methods.
+    """
+
+    def __init__(
+        self,
+        work_dir: WorkDir,
+        ledger: Ledger,
+        policy: Policy,
+        options: Options,
+        scheduler: Scheduler,
+        sink: Sink,
+        now: Callable[[], float],
+    ) -> None:
+        self.work_dir, self.ledger, self.policy, self.options = work_dir, ledger, policy, options
+        self.scheduler, self.sink, self.now = scheduler, sink, now
+        self.is_closed = False
+        self.keep: bool | None = None
+        self._caller: Caller | None = None
+        self._refreshed = float("-inf")
+        self._finishing_since: float | None = None
+        self._elsewhere = 0
+        self._is_aborted = False
+        self._is_cancelling = False
+        self._has_failures = False
+
+    def refuse_tasks(self, failed: Mapping[int, Exception]) -> None:
+        """Note tasks that could not even be pickled."""
+        self._has_failures = True
+        for itask in failed:
+            self.ledger.record(itask, Outcome.RAISED)
+        self.work_dir.log({"event": "NotPicklable", "tasks": runs_of(sorted(failed))})
+        self.sink.deliver([(itask, False, error) for itask, error in failed.items()])
+
+    # ------------------------------------------------------------------ the step
+
+    def step(self, now: float, caller: Caller, elsewhere: int) -> bool:
+        """Do all that can be done now; return whether anything was.
+
+        `elsewhere` is how many queue-jobs the pool's other maps have in the queue.
+        """
+        self._caller, self._elsewhere = caller, elsewhere
+        is_busy = self._collect(now)
+        if self._finishing_since is not None:
+            return self._finish(now) or is_busy
+        for action in decide(self.ledger, self.policy, now, elsewhere):
+            self._perform(action, now)
+            is_busy = True
+        return is_busy
+
+    def _collect(self, now: float) -> bool:
+        """Merge what is in the spool; return whether there was anything."""
+        refresh = now - self._refreshed > REFRESH_SECONDS
+        if not refresh and not self.work_dir.spool_has_changed():
+            return False
+        if refresh:
+            self._refreshed = now
+        segments = self.work_dir.collect(refresh)
+        if not segments:
+            return False
+        found = harvest(segments, self.ledger, self.work_dir)
+        self.work_dir.sync(found.rows)
+        for itask, outcome in found.outcomes:
+            self.ledger.record(itask, outcome)
+        self._has_failures = self._has_failures or any(o is Outcome.RAISED for _, o in found.outcomes)
+        for event in found.events:
+            self._apply(event, now)
+        for segment in segments:
+            self.ledger.note_segment(segment.worker, segment.slot)
+        if found.deliveries:
+            self.sink.deliver(found.deliveries)
+        self.work_dir.discard(segments)
+        return True
+
+    def _apply(self, event: Event, now: float, durable: bool = False) -> None:
+        """Journal an event, then let it count."""
+        self.work_dir.log(to_line(event), durable)
+        self.ledger.apply(event, now)
+
+    # ------------------------------------------------------------------ actions
+
+    def _perform(self, action: Action, now: float) -> None:
+        if isinstance(action, Plan):
+            self._plan(action, now)
+        elif isinstance(action, Send):
+            self._send(action, now)
+        elif isinstance(action, Inspect):
+            self._inspect(action, now)
+        elif isinstance(action, Withdraw):
+            self._apply(Withdrawn(action.submission, runs_of(action.elements)), now)
+            self._cancel([self.ledger.batches[action.submission]], set(action.elements))
+        elif isinstance(action, GiveUp):
+            self._give_up(action, now)
+        elif isinstance(action, Finish):
+            self._finishing_since = now
+            self._finish(now)
+
+    def _plan(self, action: Plan, now: float) -> None:
+        """Write a submission to disk; the next step sends it."""
+        number = len(self.ledger.batches) + 1
+        tables = [number, *action.tables] if action.chunks else list(action.tables)
+        workers = action.elements * self.options.workers_per_job
+        if not action.is_elastic and self.policy.width:
+            workers = min(workers, self.policy.width)
+        described = {
+            "elastic": action.is_elastic,
+            "width": max(1, action.elements),
+            "tables": [f"{table:04d}" for table in tables],
+            "flush_interval": max(LEAST_FLUSH_SECONDS, workers / FILES_PER_SECOND),
+            "time_limit": self.options.resources.time,
+            "cpus": self.options.resources.cpus,
+            "workers_per_job": self.options.workers_per_job,
+            "enforce_mem": self.options.resources.mem if self.options.enforce_mem else None,
+        }
+        self.work_dir.write_submission(number, described, action.chunks)
+        n_tasks = sum(len(tasks_of(chunk)) for chunk in action.chunks)  # type: ignore[arg-type]
+        planned = Planned(
+            number,
+            f"{self.session_id}-{number:04d}",
+            action.elements,
+            action.is_elastic,
+            tables,
+            n_tasks,
+            list(action.chunks),
+        )
+        self._apply(planned, now)
+
+    @property
+    def session_id(self) -> str:
+        """The name of the map; those of its queue-jobs begin with it."""
+        return self.work_dir.path.rpartition("/")[2]
+
+    def _send(self, action: Send, now: float) -> None:
+        batch = self.ledger.batches[action.submission]
+        layout, options = self.work_dir.layout, self.options
+        throttle = None
+        if not batch.is_elastic and self.policy.is_array and self.policy.width:
+            throttle = max(1, self.policy.width - self.ledger.live - self._elsewhere)
+        submission = Submission(
+            name=batch.name,
+            is_array=self.policy.is_array,
+            script=layout.job_script,
+            script_args=(
+                options.python_path,
+                escape_for_job_script(self.work_dir.path),
+                f"{batch.number:04d}",
+            ),
+            work_dir=self.work_dir.path,
+            number=batch.number,
+            elements=action.elements,
+            throttle=throttle,
+            resources=options.resources,
+            interpreter=options.interpreter,
+        )
+        self._apply(Sent(batch.number, runs_of(action.elements)), now, durable=True)
+        assert self._caller is not None
+        self._caller.start(
+            lambda: self.scheduler.submit(submission),
+            lambda receipt, error: self._sent(batch.number, action.elements, receipt, error),
+        )
+
+    def _sent(self, number: int, elements: tuple[int, ...], receipt: Receipt | None, error: Exception | None) -> None:
+        """Take the scheduler's answer to a submission."""
+        if receipt is None:
+            receipt = Receipt((), elements, None, str(error))
+        missing = runs_of(receipt.missing)
+        taken = runs_of(k for k in elements if k not in set(receipt.missing))
+        now = self.now()
+        if receipt.jobs:
+            self._apply(Accepted(number, taken, list(receipt.jobs)), now, durable=True)
+        if receipt.missing and receipt.refusal is not None:
+            self._apply(Refused(number, missing, receipt.refusal, receipt.words), now)
+            self.options.say(f"{self.scheduler.name} did not take a submission: {receipt.words}")
+        elif receipt.missing:
+            self._apply(Doubted(number, missing, receipt.words), now)
+            self.options.say(f"no answer to a submission ({receipt.words}); looking for it by name")
+        else:
+            n = sum(missing[1::2]) - sum(missing[0::2]) if missing else len(elements)
+            ids = ", ".join(sorted({job_id for _, job_id in receipt.jobs})[:5])
+            self.options.say(f"submitted {n} queue-jobs to {self.scheduler.name}: {ids}")
+
+    def _inspect(self, action: Inspect, now: float) -> None:
+        """See what queue-jobs have left undone; first of all what they have done."""
+        claimed = self._claimed_by({k for k, _, scan in action.elements if scan}, action.submission)
+        self._collect_rescued(action, now)
+        for k, report, _ in action.elements:
+            if report is not None and not report.stderr_tail:
+                label = self.scheduler.label(action.submission, k)
+                report = replace(report, stderr_tail=self.work_dir.raw_stderr(label))
+            self._apply(Ended(action.submission, k, claimed.get(k, []), report), now)
+
+    def _collect_rescued(self, action: Inspect, now: float) -> None:
+        for k, _, _ in action.elements:
+            self.work_dir.rescue(self.work_dir.unfinished_workers(action.submission, k))
+        self._refreshed = float("-inf")
+        while self._collect(now):
+            self._refreshed = float("-inf")
+
+    def _claimed_by(self, elements: set[int], submission: int) -> dict[int, list[tuple[int, int]]]:
+        """Return the chunks that these elements have claimed, in any table they went through."""
+        found: dict[int, list[tuple[int, int]]] = {}
+        if not elements:
+            return found
+        for table in self.ledger.batches[submission].tables:
+            for ichunk, worker in sorted(self.work_dir.claims(table).items()):
+                number, element, _ = worker.split("-", 2) if worker.count("-") >= 2 else ("0", "0", "")
+                if int(number) == submission and int(element) in elements:
+                    found.setdefault(int(element), []).append((table, ichunk))
+        return found
+
+    def _give_up(self, action: GiveUp, now: float) -> None:
+        tasks = list(tasks_of(action.tasks))
+        self._apply(GaveUp(list(action.tasks), action.report), now, durable=True)
+        self._has_failures = True
+        self.sink.deliver([(itask, False, self._lost(itask, action.report)) for itask in tasks])
+
+    def _lost(self, itask: int, report: Report) -> BaseException:
+        attempts = self.ledger.attempts.get(itask, 0) + self.ledger.free_attempts.get(itask, 0)
+        if report.death is not Death.REFUSED:
+            attempts = max(1, attempts)
+        return error_of(report, itask, attempts, self.work_dir.path)
+
+    # ------------------------------------------------------------------ queries
+
+    def asked_names(self) -> dict[str, int]:
+        """Return the names to ask the scheduler for, and the submission of each."""
+        names: dict[str, int] = {}
+        for batch in self.ledger.active_batches():
+            if batch.in_flight is None and (batch.n_live or batch.doubted is not None):
+                if self.policy.is_array:
+                    names[batch.name] = batch.number
+                else:
+                    for k, element in enumerate(batch.elements):
+                        if not element.is_ended and k not in batch.unsent:
+                            names[f"{batch.name}-{k}"] = batch.number
+        return names
+
+    def observe(self, jobs: list[Job], asked: Mapping[str, int], now: float) -> None:
+        """Take the answer to a query."""
+        if self.is_closed:
+            return
+        for event in self.ledger.observe(jobs, sorted(set(asked.values())), now):
+            self._apply(event, now)
+
+    # ------------------------------------------------------------------ the end
+
+    def abort(self, error: BaseException, keep: bool | None) -> None:
+        """End the map as it is: what has no outcome gets `error`."""
+        if self.is_closed or self.ledger.is_done:
+            return  # it is just leaving
+        self._has_failures = True
+        self.keep = keep
+        self.sink.fail(error)
+        self._is_aborted = True
+        self._finishing_since = self.now()
+
+    def break_down(self, error: Exception) -> None:
+        """End the map because something of ours went wrong."""
+        self.sink.fail(error)
+        try:
+            self._cancel([b for b in self.ledger.batches.values() if b.n_live], None)
+        finally:
+            self.work_dir.abandon()
+            self.is_closed = True
+
+    def _finish(self, now: float) -> bool:
+        """Leave nothing behind: wait a moment for workers that are about to leave, cancel the others, close."""
+        assert self._finishing_since is not None
+        if self._is_cancelling or any(b.in_flight is not None for b in self.ledger.batches.values()):
+            return False
+        doubted = [b for b in self.ledger.batches.values() if b.doubted is not None and b.doubted_absent < 2]
+        if doubted and now - self._finishing_since < DOUBT_SECONDS:
+            return False
+        batches = [b for b in self.ledger.batches.values() if b.n_live and not b.is_withdrawn]
+        running = [e for b in batches for e in b.elements if e.has_greeted and not e.is_ended]
+        n_live = sum(b.n_live for b in batches)
+        if (
+            not self._is_aborted
+            and running
+            and len(running) == n_live
+            and now - self._finishing_since < GOODBYE_SECONDS
+        ):
+            return self._dismiss(now)
+        if n_live:
+            for batch in batches:
+                self._apply(Withdrawn(batch.number), now)
+            self._cancel(batches, None)
+            return True
+        self._close()
+        return True
+
+    def _dismiss(self, now: float) -> bool:
+        """Note the end of workers that have said goodbye."""
+        any_left = False
+        for batch in self.ledger.batches.values():
+            for k in sorted(batch.to_judge):
+                traces = batch.elements[k].traces.values()
+                if traces and all(trace.is_complete for trace in traces):
+                    self._apply(Ended(batch.number, k, []), now)
+                    any_left = True
+        return any_left
+
+    def _cancel(self, batches: list[Batch], elements: set[int] | None) -> None:
+        """Cancel queue-jobs of these batches, in one call."""
+        targets: list[Target] = []
+        for batch in batches:
+            if self.policy.is_array:
+                chosen = None if elements is None else tuple(sorted(elements))
+                targets += [Target(job_id, chosen) for job_id in batch.job_ids]
+            else:
+                for k, element in enumerate(batch.elements):
+                    is_meant = not element.is_ended if elements is None else k in elements
+                    if is_meant and element.job_id:
+                        targets.append(Target(element.job_id))
+        if not targets:
+            return
+        self._is_cancelling = elements is None
+        assert self._caller is not None
+        self._caller.start(lambda: self.scheduler.cancel(targets), self._cancelled)
+
+    def _cancelled(self, _: None, error: Exception | None) -> None:
+        if error is not None:
+            self.options.say(f"cancelling queue-jobs failed: {error}")
+            self.work_dir.log({"event": "CancelFailed", "words": str(error)})
+        self._is_cancelling = False
+
+    def _close(self) -> None:
+        """Close the archives; keep the folder if anything in it is worth a look."""
+        keep = self.options.keep_work_dir
+        if self.keep is not None:
+            keep = keep or self.keep
+        else:
+            keep = keep or self._has_failures or self.work_dir.has_stderr
+        self._collect(self.now())
+        self.work_dir.log(to_line(Closed("done" if self.ledger.is_done else "aborted")))
+        self.work_dir.close()
+        self.is_closed = True
+        if keep:
+            self.options.say(f"the work_dir is kept: {self.work_dir.path}")
+        else:
+            self.work_dir.remove()

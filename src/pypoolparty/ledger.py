@@ -1,0 +1,472 @@
+"""The state of one map: a fold over its events. Knows no clock, no disk, no scheduler."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from .chunks import runs_of, tasks_of
+from .command import backoff
+from .events import (
+    Accepted,
+    Doubted,
+    Ended,
+    Event,
+    GaveUp,
+    Greeted,
+    Left,
+    Planned,
+    Refused,
+    Sent,
+    TaskDied,
+    Withdrawn,
+)
+from .states import Death, Job, JobState, Outcome, Refusal, Report
+
+__all__ = ["FREE_DEATHS", "Batch", "Element", "Ledger", "Trace"]
+
+# Not the task's fault: such a death does not count as an attempt.
+FREE_DEATHS = frozenset({Death.NODE_FAILED, Death.PREEMPTED, Death.CANCELLED})
+RETRY_FIRST_SECONDS, RETRY_MOST_SECONDS = 1.0, 120.0
+
+
+@dataclass
+class Trace:
+    """What one worker has left in the spool so far."""
+
+    goodbye: Left | None = None
+    merged: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it has said goodbye and all that it published was merged."""
+        if self.goodbye is None:
+            return False
+        return all(self.merged.get(slot, 0) >= n for slot, n in self.goodbye.segments.items())
+
+
+@dataclass
+class Element:
+    """One queue-job."""
+
+    job_id: str = ""
+    state: JobState | None = None
+    reason: str = ""
+    node: str = ""
+    traces: dict[str, Trace] = field(default_factory=dict)
+    missing: int = 0
+    suspect_since: float | None = None
+    is_ended: bool = False
+
+    @property
+    def has_greeted(self) -> bool:
+        """Whether a worker of it was heard of."""
+        return bool(self.traces)
+
+    @property
+    def may_be_pending(self) -> bool:
+        """Whether nothing tells that it ever ran."""
+        return not self.is_ended and not self.has_greeted and self.state in (None, JobState.PENDING)
+
+
+@dataclass
+class Batch:
+    """One submission: its chunk table and its queue-jobs."""
+
+    number: int
+    name: str
+    is_elastic: bool
+    tables: list[int]
+    chunks: list[list[int]]
+    elements: list[Element]
+    n_done_before: int
+    n_tasks: int
+    unsent: list[int] = field(default_factory=list)
+    in_flight: list[int] | None = None
+    doubted: list[int] | None = None
+    doubted_absent: int = 0
+    n_live: int = 0
+    n_left: int = 0
+    is_exhausted: bool = False
+    is_withdrawn: bool = False
+    to_judge: set[int] = field(default_factory=set)
+    job_ids: list[str] = field(default_factory=list)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether any queue-job of it may still work."""
+        return self.n_left > 0
+
+
+class Ledger:
+    """What is known of one map.
+
+    Parameters
+    ----------
+    n : int
+        Number of tasks.
+
+    Notes
+    -----
+    Per task there is one byte for its outcome and one number for the chunk table it waits in (0: none);
+    attempts are kept for those tasks only that died.
+    """
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+        self.n_done = 0
+        self.outcomes = bytearray(n)
+        self.place = array("I", bytes(4 * n))
+        self.n_unassigned = n
+        self.batches: dict[int, Batch] = {}
+        self.attempts: dict[int, int] = {}
+        self.free_attempts: dict[int, int] = {}
+        self.reports: dict[int, Report] = {}
+        self.over_charged: set[int] = set()
+        self.fruitless = 0
+        self.lost_capacity = 0
+        self.bad_environments = 0
+        self.last_report: Report | None = None
+        self.last_death_at = float("-inf")
+        self.submit_failures = 0
+        self.submit_after = float("-inf")
+        self.refused: str | None = None
+        self.jobs_cap: int | None = None
+        self.array_cap: int | None = None
+
+    # ------------------------------------------------------------------ questions
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every task has an outcome."""
+        return self.n_done == self.n
+
+    @property
+    def live(self) -> int:
+        """Number of queue-jobs that are submitted and not known to be over."""
+        return sum(batch.n_live for batch in self.batches.values())
+
+    def active_batches(self) -> list[Batch]:
+        """Return the submissions that may still work."""
+        return [batch for batch in self.batches.values() if batch.is_active]
+
+    def open_runs(self, unassigned_only: bool = False) -> list[int]:
+        """Return the tasks without an outcome, as flat pairs."""
+        if not self.n_done and self.n_unassigned == self.n:
+            return [0, self.n] if self.n else []
+        return runs_of(i for i in self._open_tasks() if not (unassigned_only and self.place[i]))
+
+    def _open_tasks(self) -> Iterable[int]:
+        itask = self.outcomes.find(0)
+        while itask >= 0:
+            yield itask
+            itask = self.outcomes.find(0, itask + 1)
+
+    def unfinished(self, table: int, ichunk: int) -> list[int]:
+        """Return the tasks of a chunk that have no outcome and are nowhere else."""
+        tasks = tasks_of(self.batches[table].chunks[ichunk])
+        return [i for i in tasks if not self.outcomes[i] and self.place[i] == table]
+
+    def element(self, submission: int, element: int) -> Element | None:
+        """Return a queue-job, or None if there is no such."""
+        batch = self.batches.get(submission)
+        if batch is None or not 0 <= element < len(batch.elements):
+            return None
+        return batch.elements[element]
+
+    # ------------------------------------------------------------------ outcomes
+
+    def record(self, itask: int, outcome: Outcome) -> bool:
+        """Note a task's outcome; False if it has one already: the first wins."""
+        if self.outcomes[itask]:
+            return False
+        self.outcomes[itask] = outcome
+        self.n_done += 1
+        if not self.place[itask]:
+            self.n_unassigned -= 1
+        return True
+
+    # ------------------------------------------------------------------ events
+
+    def apply(self, event: Event, now: float) -> None:
+        """Take one event into account."""
+        handler = self._handlers.get(type(event))
+        if handler is not None:
+            handler(self, event, now)
+
+    def _planned(self, event: Planned, now: float) -> None:
+        number = event.submission
+        batch = Batch(
+            number,
+            event.name,
+            event.is_elastic,
+            event.tables,
+            event.chunks,
+            [Element() for _ in range(event.elements)],
+            self.n_done,
+            event.n_tasks,
+            unsent=list(range(event.elements)),
+            n_left=event.elements,
+        )
+        self.batches[number] = batch
+        self.lost_capacity = 0
+        for chunk in event.chunks:
+            for itask in tasks_of(chunk):
+                if not self.outcomes[itask]:
+                    self.n_unassigned -= not self.place[itask]
+                    self.place[itask] = number
+
+    def _sent(self, event: Sent, now: float) -> None:
+        batch = self.batches[event.submission]
+        sent = set(tasks_of(event.elements))
+        batch.unsent = [k for k in batch.unsent if k not in sent]
+        batch.in_flight = event.elements
+        batch.doubted = None
+        batch.n_live += sum(1 for k in sent if not batch.elements[k].is_ended)
+
+    def _accepted(self, event: Accepted, now: float) -> None:
+        batch = self.batches[event.submission]
+        batch.in_flight = batch.doubted = None
+        self.submit_failures = 0
+        for number, job_id in event.jobs:
+            batch.job_ids.append(job_id)
+            for k in tasks_of(event.elements) if number < 0 else [number]:
+                batch.elements[k].job_id = job_id
+
+    def _doubted(self, event: Doubted, now: float) -> None:
+        batch = self.batches[event.submission]
+        batch.in_flight, batch.doubted, batch.doubted_absent = None, event.elements, 0
+
+    def _refused(self, event: Refused, now: float) -> None:
+        batch = self.batches[event.submission]
+        batch.in_flight = None
+        back = [k for k in tasks_of(event.elements) if not batch.elements[k].is_ended]
+        batch.unsent = sorted({*batch.unsent, *back})
+        batch.n_live -= len(back)
+        self.submit_failures += 1
+        self.submit_after = now + backoff(self.submit_failures, RETRY_FIRST_SECONDS, RETRY_MOST_SECONDS, jitter=0.0)
+        if event.refusal is Refusal.NEVER:
+            self.refused = event.words
+        elif event.refusal is Refusal.JOB_LIMIT:
+            live = self.live
+            self.jobs_cap = live if live else max(1, len(back) // 2)
+        elif event.refusal is Refusal.ARRAY_SIZE:
+            self._halve_array(batch, len(back), now)
+
+    def _halve_array(self, batch: Batch, size: int, now: float) -> None:
+        """Take the batch back: its tasks go into a smaller array."""
+        self.array_cap = max(1, size // 2)
+        self.submit_after = now
+        if size <= 1:
+            self.refused = "not even an array of one element is accepted"
+        batch.unsent = []
+        for element in batch.elements:
+            element.is_ended = True
+        batch.n_live = batch.n_left = 0
+        self._retire(batch, counts=False)
+
+    def _greeted(self, event: Greeted, now: float) -> None:
+        trace_and_element = self._trace(event.worker)
+        if trace_and_element is not None:
+            trace_and_element[1].node = event.node
+
+    def _left(self, event: Left, now: float) -> None:
+        found = self._trace(event.worker)
+        if found is None:
+            return
+        found[0].goodbye = event
+        submission, element = _split(event.worker)
+        batch = self.batches[submission]
+        batch.to_judge.add(element)
+        if event.reason == "exhausted" and batch.is_elastic:
+            batch.is_exhausted = True
+
+    def note_segment(self, worker: str, slot: str) -> None:
+        """Count one more merged segment of a worker."""
+        found = self._trace(worker)
+        if found is not None:
+            found[0].merged[slot] = found[0].merged.get(slot, 0) + 1
+
+    def _trace(self, worker: str) -> tuple[Trace, Element] | None:
+        element = self.element(*_split(worker))
+        if element is None:
+            return None
+        return element.traces.setdefault(worker, Trace()), element
+
+    def _task_died(self, event: TaskDied, now: float) -> None:
+        self.last_report = event.report
+        self.last_death_at = now
+        if event.itask < 0:
+            self.bad_environments += 1
+            return
+        if not self.outcomes[event.itask]:
+            self._charge(event.itask, event.report)
+            self.n_unassigned += bool(self.place[event.itask])
+            self.place[event.itask] = 0
+
+    def _ended(self, event: Ended, now: float) -> None:
+        batch = self.batches[event.submission]
+        element = batch.elements[event.element]
+        if element.is_ended:
+            return
+        self._end_element(batch, event.element)
+        if event.report is not None:
+            self.last_report, self.last_death_at = event.report, now
+            self.lost_capacity += 1
+        freed: list[int] = []
+        for table, ichunk in event.claimed:
+            freed += self._free(table, tasks_of(self.batches[table].chunks[ichunk]))
+        if freed and event.report is not None:
+            self._charge(freed[0], event.report)
+        if not batch.is_elastic and event.element < len(batch.chunks):
+            self._free(batch.number, tasks_of(batch.chunks[event.element]))
+        if not batch.is_active:
+            self._retire(batch, counts=event.report is not None)
+
+    def _end_element(self, batch: Batch, k: int) -> None:
+        batch.elements[k].is_ended = True
+        batch.to_judge.discard(k)
+        batch.n_left -= 1
+        if k in batch.unsent:
+            batch.unsent.remove(k)
+        else:
+            batch.n_live -= 1
+
+    def _withdrawn(self, event: Withdrawn, now: float) -> None:
+        batch = self.batches[event.submission]
+        if event.elements is None:
+            batch.is_withdrawn = True
+            return
+        for k in tasks_of(event.elements):
+            if not batch.elements[k].is_ended:
+                self._end_element(batch, k)
+        if not batch.is_active:
+            self._retire(batch, counts=False)
+
+    def _retire(self, batch: Batch, counts: bool) -> None:
+        """Free what no worker can reach any more, now that all queue-jobs of a submission are over."""
+        if batch.n_done_before != self.n_done:
+            self.fruitless = 0
+        elif counts:
+            self.fruitless += 1
+        reachable = {table for other in self.active_batches() for table in other.tables}
+        for table in batch.tables:
+            if table not in reachable:
+                for chunk in self.batches[table].chunks:
+                    self._free(table, tasks_of(chunk))
+
+    def _free(self, table: int, tasks: Iterable[int]) -> list[int]:
+        freed = [i for i in tasks if not self.outcomes[i] and self.place[i] == table]
+        for itask in freed:
+            self.place[itask] = 0
+        self.n_unassigned += len(freed)
+        return freed
+
+    def _charge(self, itask: int, report: Report) -> None:
+        self.reports[itask] = report
+        counter = self.free_attempts if report.death in FREE_DEATHS else self.attempts
+        counter[itask] = counter.get(itask, 0) + 1
+        self.over_charged.add(itask)
+
+    def _gave_up(self, event: GaveUp, now: float) -> None:
+        for itask in tasks_of(event.tasks):
+            self.record(itask, Outcome.LOST)
+            self.over_charged.discard(itask)
+
+    _handlers = {
+        Planned: _planned,
+        Sent: _sent,
+        Accepted: _accepted,
+        Doubted: _doubted,
+        Refused: _refused,
+        Greeted: _greeted,
+        Left: _left,
+        TaskDied: _task_died,
+        Ended: _ended,
+        Withdrawn: _withdrawn,
+        GaveUp: _gave_up,
+    }
+
+    # ------------------------------------------------------------------ what the scheduler says
+
+    def observe(self, jobs: Sequence[Job], asked: Iterable[int], now: float) -> list[Event]:
+        """Take into account what a successful query said of the `asked` submissions.
+
+        Returns
+        -------
+        list of Event
+            What follows from it for submissions in doubt; to be applied by the caller.
+        """
+        by_name: dict[str, list[Job]] = {}
+        for job in jobs:
+            by_name.setdefault(job.name, []).append(job)
+        events: list[Event] = []
+        for number in asked:
+            batch = self.batches[number]
+            rows = self._rows_of(batch, by_name)
+            if batch.doubted is not None:
+                events += self._settle_doubt(batch, rows)
+            self._observe_batch(batch, rows, now)
+        return events
+
+    @staticmethod
+    def _rows_of(batch: Batch, by_name: dict[str, list[Job]]) -> dict[int, Job]:
+        """Return the row of each element; an element that was submitted twice is as alive as its best row."""
+        rows: dict[int, Job] = {}
+        for job in by_name.get(batch.name, ()):
+            if job.element is not None:
+                _keep_livelier(rows, job.element, job)
+        if not rows:
+            for k in range(len(batch.elements)):
+                for job in by_name.get(f"{batch.name}-{k}", ()):
+                    _keep_livelier(rows, k, job)
+        return rows
+
+    @staticmethod
+    def _settle_doubt(batch: Batch, rows: dict[int, Job]) -> list[Event]:
+        assert batch.doubted is not None
+        found = [k for k in tasks_of(batch.doubted) if k in rows]
+        if not found:
+            batch.doubted_absent += 1
+            return []
+        jobs = sorted({(k, rows[k].job_id) for k in found})
+        lost = [k for k in tasks_of(batch.doubted) if k not in rows]
+        events: list[Event] = [Accepted(batch.number, runs_of(found), jobs)]
+        if lost:
+            words = "not among the jobs in the queue"
+            events.append(Refused(batch.number, runs_of(lost), Refusal.LATER, words))
+        return events
+
+    def _observe_batch(self, batch: Batch, rows: dict[int, Job], now: float) -> None:
+        unsent = {*batch.unsent, *tasks_of(batch.in_flight or []), *tasks_of(batch.doubted or [])}
+        for k, element in enumerate(batch.elements):
+            if element.is_ended or k in unsent:
+                continue
+            row = rows.get(k)
+            if row is None:
+                element.missing += 1
+            else:
+                element.missing = 0
+                element.state, element.reason = row.state, row.reason
+                element.node = row.node or element.node
+            if (row is None and element.missing >= 2) or (row is not None and _is_suspect(row)):
+                batch.to_judge.add(k)
+                if element.suspect_since is None:
+                    element.suspect_since = now
+            elif row is not None:
+                element.suspect_since = None
+
+
+def _is_suspect(job: Job) -> bool:
+    return job.state.is_final or job.state is JobState.ERROR
+
+
+def _keep_livelier(rows: dict[int, Job], k: int, job: Job) -> None:
+    if k not in rows or _is_suspect(rows[k]):
+        rows[k] = job
+
+
+def _split(worker: str) -> tuple[int, int]:
+    submission, element, _ = worker.split("-", 2)
+    return int(submission), int(element)

@@ -1,0 +1,258 @@
+"""The result objects: where outcomes go, and what users hold of a call that is under way.
+
+All of them take outcomes by ``deliver``; who delivers never knows which kind it is.
+"""
+
+from __future__ import annotations
+
+import collections
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from multiprocessing import TimeoutError
+from typing import Any
+
+__all__ = [
+    "ApplyBatch",
+    "AsyncResult",
+    "IMapIterator",
+    "IMapUnorderedIterator",
+    "MapResult",
+    "WaveSink",
+]
+
+Delivery = tuple[int, bool, Any]
+Callback = Callable[[Any], object] | None
+
+
+def _call_back(function: Callback, value: Any) -> None:
+    """Call what the user gave; its failure is its own, and told."""
+    if function is None:
+        return
+    try:
+        function(value)
+    except Exception:
+        traceback.print_exc()
+
+
+class AsyncResult:
+    """The outcome of one `apply_async`, like `multiprocessing.pool.AsyncResult`."""
+
+    def __init__(
+        self,
+        callback: Callback = None,
+        error_callback: Callback = None,
+        hurry: Callable[[], None] | None = None,
+    ) -> None:
+        self._event = threading.Event()
+        self._callback, self._error_callback = callback, error_callback
+        self._hurry = hurry
+        self._success = False
+        self._value: Any = None
+
+    def ready(self) -> bool:
+        """Return whether the call has completed."""
+        return self._event.is_set()
+
+    def successful(self) -> bool:
+        """Return whether it completed without raising; raises ValueError if it has not completed."""
+        if not self.ready():
+            raise ValueError(f"{self!r} not ready")
+        return self._success
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait until the result is available or `timeout` seconds have passed."""
+        if self._hurry is not None and not self.ready():
+            self._hurry()
+        self._event.wait(timeout)
+
+    def get(self, timeout: float | None = None) -> Any:
+        """Return the result, or raise what the call raised.
+
+        Raises
+        ------
+        multiprocessing.TimeoutError
+            If there is none after `timeout` seconds.
+        """
+        self.wait(timeout)
+        if not self.ready():
+            raise TimeoutError
+        if self._success:
+            return self._value
+        raise self._value
+
+    def _complete(self, success: bool, value: Any) -> None:
+        self._success, self._value = success, value
+        _call_back(self._callback if success else self._error_callback, value)
+        self._callback = self._error_callback = self._hurry = None
+        self._event.set()
+
+
+class MapResult(AsyncResult):
+    """The outcome of one `map_async`.
+
+    Parameters
+    ----------
+    n : int
+        Number of tasks.
+    returns_errors : bool
+        Whether exceptions go into the list, instead of the first being raised.
+    """
+
+    def __init__(
+        self,
+        n: int,
+        callback: Callback = None,
+        error_callback: Callback = None,
+        returns_errors: bool = False,
+    ) -> None:
+        super().__init__(callback, error_callback)
+        self.work_dir = ""
+        self._n, self._returns_errors = n, returns_errors
+        self._values: list[Any] = [None] * n
+        self._n_open = n
+        self._errors: dict[int, BaseException] = {}
+        if not n:
+            self._complete(True, [])
+
+    def deliver(self, outcomes: list[Delivery]) -> None:
+        """Take outcomes."""
+        for itask, success, value in outcomes:
+            if success or self._returns_errors:
+                self._values[itask] = value
+            else:
+                self._errors[itask] = value
+        self._n_open -= len(outcomes)
+        if not self._n_open:
+            self._finish()
+
+    def fail(self, error: BaseException) -> None:
+        """End with this exception."""
+        if not self.ready():
+            self._complete(False, error)
+
+    def _finish(self) -> None:
+        values, self._values = self._values, []
+        errors, self._errors = self._errors, {}
+        if not errors:
+            self._complete(True, values)
+            return
+        first = min(errors)
+        error = errors[first]
+        add_note(
+            error,
+            f"{len(errors)} of {self._n} tasks failed; this is of task {first}, the first of them.\n"
+            f"All is kept in work_dir {self.work_dir!r}.\n"
+            f"To do the lost tasks again: pypoolparty.resume({self.work_dir!r})",
+        )
+        self._complete(False, error)
+
+
+def add_note(error: BaseException, note: str) -> None:
+    """Add a note to an exception, where Python has them (3.11)."""
+    if hasattr(error, "add_note"):
+        error.add_note(note)
+
+
+class ApplyBatch:
+    """Takes the outcomes of many `apply_async` that went to the cluster as one map."""
+
+    def __init__(self, results: list[AsyncResult]) -> None:
+        self._results: list[AsyncResult | None] = list(results)
+        self.work_dir = ""
+
+    def deliver(self, outcomes: list[Delivery]) -> None:
+        """Hand each outcome to its result."""
+        for itask, success, value in outcomes:
+            result, self._results[itask] = self._results[itask], None
+            if result is not None:
+                result._complete(success, value)
+
+    def fail(self, error: BaseException) -> None:
+        """End what is open with this exception."""
+        for result in self._results:
+            if result is not None:
+                result._complete(False, error)
+        self._results = []
+
+
+class IMapIterator:
+    """Yields the results of `imap` in the order of the tasks, as soon as they can be."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._items: collections.deque[tuple[bool, Any]] = collections.deque()
+        self._early: dict[int, tuple[bool, Any]] = {}
+        self._n_queued = 0
+        self._n_yielded = 0
+        self._n: int | None = None
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def next(self, timeout: float | None = None) -> Any:
+        """Return the next result or raise what its task raised.
+
+        Raises
+        ------
+        StopIteration
+            After the last.
+        multiprocessing.TimeoutError
+            If there is none after `timeout` seconds.
+        """
+        with self._condition:
+            self._condition.wait_for(lambda: self._items or self._n_yielded == self._n, timeout)
+            if not self._items:
+                if self._n_yielded == self._n:
+                    raise StopIteration
+                raise TimeoutError
+            self._n_yielded += 1
+            success, value = self._items.popleft()
+        if success:
+            return value
+        raise value
+
+    __next__ = next
+
+    def _deliver_one(self, index: int, outcome: tuple[bool, Any]) -> None:
+        self._early[index] = outcome
+        while self._n_queued in self._early:
+            self._items.append(self._early.pop(self._n_queued))
+            self._n_queued += 1
+
+    def _deliver(self, base: int, outcomes: list[Delivery]) -> None:
+        with self._condition:
+            for itask, success, value in outcomes:
+                self._deliver_one(base + itask, (success, value))
+            self._condition.notify_all()
+
+    def _set_length(self, n: int) -> None:
+        with self._condition:
+            self._n = n
+            self._condition.notify_all()
+
+
+class IMapUnorderedIterator(IMapIterator):
+    """Yields the results of `imap_unordered` in the order in which they come."""
+
+    def _deliver_one(self, index: int, outcome: tuple[bool, Any]) -> None:
+        self._items.append(outcome)
+
+
+class WaveSink:
+    """Takes the outcomes of one of the maps that an `imap` is made of; its tasks begin at `base`."""
+
+    def __init__(self, iterator: IMapIterator, base: int, n: int) -> None:
+        self._iterator, self._base = iterator, base
+        self._open = set(range(n))
+        self.work_dir = ""
+
+    def deliver(self, outcomes: list[Delivery]) -> None:
+        """Hand outcomes to the iterator."""
+        self._open.difference_update(itask for itask, _, _ in outcomes)
+        self._iterator._deliver(self._base, outcomes)
+
+    def fail(self, error: BaseException) -> None:
+        """End what is open with this exception."""
+        left, self._open = sorted(self._open), set()
+        self._iterator._deliver(self._base, [(itask, False, error) for itask in left])

@@ -1,0 +1,138 @@
+"""Slurm, with a queue-job of its own for each chunk; `array` has the pool to prefer."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from ..arguments import positive_number, read_width, resources
+from ..pool import BasePool, make_setting
+from ..scheduler import CommandScheduler
+from . import array
+from ._commands import find_scontrol
+from .dialect import SlurmDialect
+
+__all__ = ["Pool", "array"]
+
+
+class Pool(BasePool):
+    """A pool on Slurm, without arrays: one queue-job for each chunk; see `multiprocessing.Pool` for its methods.
+
+    Parameters
+    ----------
+    num_simultaneously_running_tasks : int, optional
+        The most queue-jobs that run at a time; by default as many as the scheduler takes.
+    python_path : str, optional
+        The interpreter on the nodes; by default this process's own.
+    polling_interval : float
+        Seconds between two queries of the scheduler, one for all maps of the pool. Results do not wait for it.
+    work_dir : path, optional
+        A folder that all nodes reach; each map makes its own work_dir in it, named by its session id. By
+        default ``./.pypoolparty``.
+    keep_work_dir : bool
+        Keep the work_dir also when all went well. One with failures or with stderr is always kept.
+    verbose : bool
+        Tell on stderr what happens.
+    slurm_call_timeout : float
+        Seconds that a command of Slurm may take.
+    max_num_resubmissions : int
+        How often a task is submitted again when its queue-job died.
+    sbatch_path, squeue_path, scancel_path : str
+        The commands.
+    clusters : str, optional
+        The clusters of a federation to talk to.
+    num_chunks : int, optional
+        Into how many chunks, and so queue-jobs, the tasks are put; by default one for each task.
+    time : int, float, str or timedelta, optional
+        Time limit of a queue-job: seconds, or ``"1-02:30:00"``.
+    mem : int or str, optional
+        Memory of a queue-job: bytes, or ``"4G"``.
+    cpus, gpus : int, optional
+        Cores and graphics cards of a queue-job.
+    partition, account, qos : str, optional
+        Names as Slurm knows them.
+    submit_args : list of str
+        Further arguments for sbatch, verbatim.
+    setup : list of str
+        Shell lines that run on the node before the worker (``module load …``, ``conda activate …``).
+    env : mapping, optional
+        Variables for the tasks, on top of this process's.
+    processes : int, optional
+        `multiprocessing`'s name for `num_simultaneously_running_tasks`.
+    initializer, initargs : callable, sequence
+        Called as ``initializer(*initargs)`` in each worker process before its first task.
+    maxtasksperchild : int, optional
+        Tasks that a worker process does before a fresh one takes its place.
+
+    Examples
+    --------
+    >>> pool = pypoolparty.slurm.Pool(16)  # doctest: +SKIP
+    >>> pool.map(sum, [[1, 2], [2, 3], [4, 5]])  # doctest: +SKIP
+    [3, 5, 9]
+    """
+
+    def __init__(
+        self,
+        num_simultaneously_running_tasks: int | None = None,
+        python_path: str | None = None,
+        polling_interval: float = 5.0,
+        work_dir: str | os.PathLike[str] | None = None,
+        keep_work_dir: bool = False,
+        verbose: bool = False,
+        slurm_call_timeout: float = 60.0,
+        max_num_resubmissions: int = 10,
+        sbatch_path: str = "sbatch",
+        squeue_path: str = "squeue",
+        scancel_path: str = "scancel",
+        clusters: str | None = None,
+        *,
+        processes: int | None = None,
+        num_chunks: int | None = None,
+        time: int | float | str | datetime.timedelta | None = None,
+        mem: int | str | None = None,
+        cpus: int | None = None,
+        gpus: int | None = None,
+        partition: str | None = None,
+        account: str | None = None,
+        qos: str | None = None,
+        submit_args: Iterable[str] = (),
+        setup: Iterable[str] = (),
+        env: Mapping[str, str] | None = None,
+        initializer: Callable[..., Any] | None = None,
+        initargs: Sequence[Any] = (),
+        maxtasksperchild: int | None = None,
+    ) -> None:
+        dialect = SlurmDialect(sbatch_path, squeue_path, scancel_path, find_scontrol(sbatch_path), clusters)
+        timeout = positive_number("slurm_call_timeout", slurm_call_timeout)
+        # Without it squeue shortens long lists of elements.
+        untruncated = {"SLURM_BITSTR_LEN": "0"}
+        setting = make_setting(
+            "slurm",
+            CommandScheduler(dialect, timeout, False, untruncated),
+            width=read_width(num_simultaneously_running_tasks, processes),
+            is_array=False,
+            is_elastic=False,
+            python_path=python_path,
+            polling_interval=polling_interval,
+            work_dir=work_dir,
+            default_parent=".pypoolparty",
+            keep_work_dir=keep_work_dir,
+            verbose=verbose,
+            max_num_resubmissions=max_num_resubmissions,
+            resources=resources(
+                time=time,
+                mem=mem,
+                cpus=cpus,
+                gpus=gpus,
+                partition=partition,
+                account=account,
+                qos=qos,
+                submit_args=submit_args,
+            ),
+            setup=setup,
+            env=env,
+            num_chunks=num_chunks,
+        )
+        super().__init__(setting, initializer, initargs, maxtasksperchild)

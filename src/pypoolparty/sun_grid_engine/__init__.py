@@ -1,0 +1,150 @@
+"""Grid Engine, with a queue-job of its own for each chunk; `array` has the pool to prefer."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from ..arguments import either, positive_number, read_width, resources
+from ..pool import BasePool, make_setting
+from ..scheduler import CommandScheduler
+from . import array
+from ._commands import find_qconf
+from .dialect import GridEngineDialect
+
+__all__ = ["Pool", "array"]
+
+
+class Pool(BasePool):
+    """A pool on Grid Engine, one queue-job for each chunk; see `multiprocessing.Pool` for its methods.
+
+    Parameters
+    ----------
+    num_simultaneously_running_tasks : int, optional
+        The most queue-jobs that run at a time; by default as many as the scheduler takes.
+    python_path : str, optional
+        The interpreter on the nodes; by default this process's own.
+    polling_interval : float
+        Seconds between two queries of the scheduler, one for all maps of the pool. Results do not wait for it.
+    work_dir : path, optional
+        A folder that all nodes reach; each map makes its own work_dir in it, named by its session id. By
+        default ``./.pypoolparty``.
+    keep_work_dir : bool
+        Keep the work_dir also when all went well. One with failures or with stderr is always kept.
+    verbose : bool
+        Tell on stderr what happens.
+    sge_call_timeout : float
+        Seconds that a command of Grid Engine may take.
+    max_num_resubmissions : int
+        How often a task is submitted again when its queue-job died.
+    qsub_path, qstat_path, qdel_path : str
+        The commands.
+    queue_name : str, optional
+        The queue to submit to; `partition` is another name for it.
+    error_state_indicator : str
+        A queue-job whose state in qstat contains this will not run, and is submitted again.
+    parallel_environment : str
+        What is asked for when `cpus` is more than one.
+    num_chunks : int, optional
+        Into how many chunks, and so queue-jobs, the tasks are put; by default one for each task.
+    time : int, float, str or timedelta, optional
+        Time limit of a queue-job: seconds, or ``"1-02:30:00"``.
+    mem : int or str, optional
+        Memory of a queue-job: bytes, or ``"4G"``.
+    cpus, gpus : int, optional
+        Cores and graphics cards of a queue-job.
+    account, project : str, optional
+        Names as Grid Engine knows them (``-A``, ``-P``); `qos` is another name for `project`.
+    submit_args : list of str
+        Further arguments for qsub, verbatim.
+    setup : list of str
+        Shell lines that run on the node before the worker (``module load …``, ``conda activate …``).
+    env : mapping, optional
+        Variables for the tasks, on top of this process's.
+    processes : int, optional
+        `multiprocessing`'s name for `num_simultaneously_running_tasks`.
+    initializer, initargs : callable, sequence
+        Called as ``initializer(*initargs)`` in each worker process before its first task.
+    maxtasksperchild : int, optional
+        Tasks that a worker process does before a fresh one takes its place.
+
+    Examples
+    --------
+    >>> pool = pypoolparty.sun_grid_engine.Pool(16)  # doctest: +SKIP
+    >>> pool.map(sum, [[1, 2], [2, 3], [4, 5]])  # doctest: +SKIP
+    [3, 5, 9]
+    """
+
+    def __init__(
+        self,
+        num_simultaneously_running_tasks: int | None = None,
+        python_path: str | None = None,
+        polling_interval: float = 5.0,
+        work_dir: str | os.PathLike[str] | None = None,
+        keep_work_dir: bool = False,
+        verbose: bool = False,
+        sge_call_timeout: float = 60.0,
+        max_num_resubmissions: int = 10,
+        qsub_path: str = "qsub",
+        qstat_path: str = "qstat",
+        qdel_path: str = "qdel",
+        queue_name: str | None = None,
+        error_state_indicator: str = "E",
+        *,
+        processes: int | None = None,
+        num_chunks: int | None = None,
+        time: int | float | str | datetime.timedelta | None = None,
+        mem: int | str | None = None,
+        cpus: int | None = None,
+        gpus: int | None = None,
+        partition: str | None = None,
+        account: str | None = None,
+        project: str | None = None,
+        qos: str | None = None,
+        parallel_environment: str = "smp",
+        submit_args: Iterable[str] = (),
+        setup: Iterable[str] = (),
+        env: Mapping[str, str] | None = None,
+        initializer: Callable[..., Any] | None = None,
+        initargs: Sequence[Any] = (),
+        maxtasksperchild: int | None = None,
+    ) -> None:
+        dialect = GridEngineDialect(
+            qsub_path,
+            qstat_path,
+            qdel_path,
+            find_qconf(qsub_path),
+            error_state_indicator,
+            parallel_environment,
+        )
+        timeout = positive_number("sge_call_timeout", sge_call_timeout)
+        setting = make_setting(
+            "sun_grid_engine",
+            CommandScheduler(dialect, timeout, False),
+            width=read_width(num_simultaneously_running_tasks, processes),
+            is_array=False,
+            is_elastic=False,
+            python_path=python_path,
+            polling_interval=polling_interval,
+            work_dir=work_dir,
+            default_parent=".pypoolparty",
+            keep_work_dir=keep_work_dir,
+            verbose=verbose,
+            max_num_resubmissions=max_num_resubmissions,
+            resources=resources(
+                time=time,
+                mem=mem,
+                cpus=cpus,
+                gpus=gpus,
+                partition=either("queue_name", queue_name, "partition", partition),
+                account=account,
+                qos=either("project", project, "qos", qos),
+                submit_args=submit_args,
+            ),
+            setup=setup,
+            env=env,
+            num_chunks=num_chunks,
+        )
+        super().__init__(setting, initializer, initargs, maxtasksperchild)

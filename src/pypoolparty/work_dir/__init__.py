@@ -1,0 +1,19 @@
+"""The work_dir: all names and formats on disk. Nobody else opens a file there (but the worker)."""
+
+from ._layout import FORMAT_VERSION, Layout
+from ._spool import Record, RecordKind, Segment
+from ._tasks import TasksWriter
+from ._work_dir import NewMap, WorkDir, escape_for_job_script, make_session_id
+
+__all__ = [
+    "FORMAT_VERSION",
+    "Layout",
+    "NewMap",
+    "Record",
+    "RecordKind",
+    "Segment",
+    "TasksWriter",
+    "WorkDir",
+    "escape_for_job_script",
+    "make_session_id",
+]

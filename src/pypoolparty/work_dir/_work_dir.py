@@ -1,0 +1,295 @@
+"""One work_dir on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .. import worker
+from ..payload import library_zip, text_of_exception
+from ._layout import FORMAT_VERSION, Layout
+from ._reduced import FEW_TASKS, Reduced, Stats
+from ._spool import Record, Segment, read_segment
+from ._tasks import TasksWriter
+
+_PROBE = ".probe"
+# Started as: job.sh PYTHON WORK_DIR SUBMISSION [ELEMENT], with escapes for printf's %b in WORK_DIR.
+_JOB_SCRIPT = """\
+setup() {
+:
+%s}
+setup
+python=$1 submission=$3
+work_dir=$(printf '%%b_' "$2")
+work_dir=${work_dir%%_}
+shift 3
+exec "$python" "$work_dir/script.py" "$work_dir" "$submission" "$@"
+"""
+
+
+def make_session_id() -> str:
+    """Return a name that no other map has had or will have."""
+    return time.strftime("q%Y%m%dT%H%M%S-") + uuid.uuid4().hex[:10]
+
+
+@dataclass(frozen=True)
+class NewMap:
+    """What is written to disk when a map begins."""
+
+    function: bytes
+    environment: Mapping[str, Any]
+    setup: Sequence[str]
+    session: Mapping[str, Any]
+
+
+class WorkDir:
+    """One work_dir, of which this process is the driver.
+
+    Parameters
+    ----------
+    path : str
+        Absolute path of the folder.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.layout = Layout(path)
+        self._log: int | None = None
+        self._stats: Stats | None = None
+        self._reduced: dict[str, Reduced] = {}
+        self._probes = 0
+        self._spool_seen = 0
+
+    # ------------------------------------------------------------------ making and removing
+
+    @classmethod
+    def create(cls, path: str) -> WorkDir:
+        """Make the folders, for us alone; the parents too if need be."""
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        work_dir = cls(path)
+        for folder in work_dir.layout.folders:
+            os.mkdir(folder, 0o700)
+        return work_dir
+
+    def tasks_writer(self) -> TasksWriter:
+        """Return the writer of ``tasks.zip``."""
+        return TasksWriter(self.layout.tasks, self.layout.tasks_index)
+
+    def write_new_map(self, new: NewMap) -> None:
+        """Write all that a worker needs besides the tasks."""
+        with open(worker.__file__, "rb") as stream:
+            self._write(self.layout.script, stream.read())
+        self._write(self.layout.job_script, _job_script(new.setup).encode(), mode=0o700)
+        self._write(self.layout.environment, _to_json(new.environment))
+        self._write(self.layout.function, new.function)
+        self._write(self.layout.library, library_zip())
+        self._write(self.layout.session, _to_json({"format_version": FORMAT_VERSION, **new.session}))
+
+    def open_reduced(self, n_tasks: int) -> None:
+        """Open the archives of the reduced outcome."""
+        in_blocks = n_tasks > FEW_TASKS
+        for name, suffix in (("results", "pickle"), ("stdout", "txt"), ("stderr", "txt")):
+            self._reduced[name] = Reduced(self.layout.reduced(name), suffix, in_blocks)
+        self._reduced["exceptions"] = Reduced(self.layout.reduced("exceptions"), "pickle", False)
+        self._stats = Stats(self.layout.stats)
+
+    def close(self) -> None:
+        """Make the archives ordinary zips and let go of all files."""
+        for reduced in self._reduced.values():
+            reduced.close()
+        self._let_go()
+
+    def abandon(self) -> None:
+        """Let go of all files as they are."""
+        for reduced in self._reduced.values():
+            reduced.abandon()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._stats is not None:
+            self._stats.close()
+            self._stats = None
+        if self._log is not None:
+            os.close(self._log)
+            self._log = None
+
+    def remove(self) -> None:
+        """Remove the folder, also while a late worker still makes files in it."""
+        for _ in range(50):
+            shutil.rmtree(self.path, ignore_errors=True)
+            if not os.path.exists(self.path):
+                return
+            time.sleep(0.02)
+
+    def _write(self, path: str, data: bytes, mode: int = 0o600) -> None:
+        """Let a file appear at once, with its content."""
+        part = path + ".part"
+        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+        try:
+            os.fchmod(fd, mode)
+            worker.write_all(fd, [data])
+        finally:
+            os.close(fd)
+        os.rename(part, path)
+
+    # ------------------------------------------------------------------ submissions and claims
+
+    def write_submission(self, number: int, described: Mapping[str, Any], chunks: Sequence[Any]) -> None:
+        """Write a submission's description and, if it has chunks of its own, their table."""
+        os.mkdir(self.layout.submission(number), 0o700)
+        os.mkdir(self.layout.submission(number, "claims"), 0o700)
+        table = {"width": described["width"], "chunks": chunks}
+        self._write(self.layout.submission(number, "chunks.json"), _to_json(table))
+        self._write(self.layout.submission(number, "submission.json"), _to_json(described))
+
+    def claims(self, number: int) -> dict[int, str]:
+        """Return which worker has claimed each chunk of a table."""
+        folder = self.layout.submission(number, "claims")
+        workers: dict[int, str] = {}
+        claimed: list[tuple[int, int, str]] = []
+        self._refresh(folder)
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.isdigit():
+                    claimed.append((int(entry.name), entry.inode(), entry.path))
+                elif entry.name.startswith("worker-"):
+                    workers[entry.inode()] = entry.name.removeprefix("worker-")
+        return {ichunk: workers.get(inode) or _read_text(path) for ichunk, inode, path in claimed}
+
+    # ------------------------------------------------------------------ the spool
+
+    def spool_has_changed(self) -> bool:
+        """Tell cheaply whether files may have come; always True where the clock is too coarse to know."""
+        seen = os.stat(self.layout.spool_new).st_mtime_ns
+        if seen == self._spool_seen:
+            return False
+        # A file may come within the same tick of the clock: a fresh time is not yet relied on.
+        if time.time_ns() - seen > 50_000_000:
+            self._spool_seen = seen
+        return True
+
+    def collect(self, refresh: bool, most: int = 1000) -> list[Segment]:
+        """Read the published segments.
+
+        Parameters
+        ----------
+        refresh : bool
+            Whether to make a network file system look again: it may show a folder as it was a minute ago,
+            but not after this host has changed it.
+        most : int
+            How many at most.
+        """
+        if refresh:
+            self._refresh(self.layout.spool_new)
+        names = sorted(name for name in os.listdir(self.layout.spool_new) if not name.startswith("."))
+        return [read_segment(os.path.join(self.layout.spool_new, name)) for name in names[:most]]
+
+    def rescue(self, worker_names: Iterable[str]) -> None:
+        """Publish what dead workers were still writing."""
+        prefixes = tuple(f"{name}." for name in worker_names)
+        for name in os.listdir(self.layout.spool_tmp):
+            if prefixes and name.startswith(prefixes):
+                new = os.path.join(self.layout.spool_new, name)
+                os.rename(os.path.join(self.layout.spool_tmp, name), new)
+
+    def unfinished_workers(self, number: int, element: int) -> list[str]:
+        """Return the names of the workers of an element that have left a segment unpublished."""
+        prefix = f"{number:04d}-{element:06d}-"
+        names = os.listdir(self.layout.spool_tmp)
+        return sorted({name.rsplit(".", 2)[0] for name in names if name.startswith(prefix)})
+
+    def discard(self, segments: Iterable[Segment]) -> None:
+        """Delete segments whose content is durable elsewhere."""
+        for segment in segments:
+            os.unlink(os.path.join(self.layout.spool_new, segment.name))
+
+    def _refresh(self, folder: str) -> None:
+        self._probes += 1
+        path = os.path.join(folder, f"{_PROBE}-{os.getpid()}-{self._probes}")
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.unlink(path)
+
+    # ------------------------------------------------------------------ the reduced outcome
+
+    def keep_record(self, record: Record, stderr: bytes) -> None:
+        """Put a task's outcome into the archives; durable after `sync`."""
+        name = "results" if record.kind == worker.RETURNED else "exceptions"
+        self._reduced[name].add(record.itask, record.value)
+        if name == "exceptions":
+            text = text_of_exception(record.value).encode(errors="replace")
+            self._reduced[name]._opened().add(f"{record.itask:09d}.txt", text)
+        if record.out:
+            self._reduced["stdout"].add(record.itask, record.out)
+        if stderr:
+            self._reduced["stderr"].add(record.itask, stderr)
+
+    def sync(self, stats_rows: list[bytes]) -> None:
+        """Make durable what was kept."""
+        assert self._stats is not None
+        self._stats.append(stats_rows)
+        for reduced in self._reduced.values():
+            reduced.sync()
+
+    @property
+    def has_stderr(self) -> bool:
+        """Whether any task has written to stderr."""
+        return not self._reduced["stderr"].is_empty
+
+    # ------------------------------------------------------------------ the journal
+
+    def log(self, line: Mapping[str, Any], durable: bool = False) -> None:
+        """Append one line to ``log.jsonl``."""
+        if self._log is None:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+            self._log = os.open(self.layout.log, flags, 0o600)
+        worker.write_all(self._log, [_to_json({"time": round(time.time(), 3), **line}) + b"\n"])
+        if durable:
+            os.fsync(self._log)
+
+    def raw_stderr(self, label: str, most: int = 4096) -> str:
+        """Return the end of what a queue-job wrote to its own stderr; `label` is the scheduler's name for it."""
+        path = os.path.join(self.layout.workers, f"{label}.stderr")
+        try:
+            with open(path, "rb") as stream:
+                stream.seek(max(0, os.fstat(stream.fileno()).st_size - most))
+                return stream.read().decode(errors="replace")
+        except OSError:
+            return ""
+
+
+def _job_script(setup: Sequence[str]) -> str:
+    """Return the shell script that is submitted.
+
+    The user's lines are in a function, so that what they source does not see our arguments.
+    """
+    interpreter = "#!/bin/bash\n" if setup else "#!/bin/sh\n"
+    return interpreter + _JOB_SCRIPT % "".join(f"{line}\n" for line in setup)
+
+
+def escape_for_job_script(path: str) -> str:
+    """Return `path` as ``job.sh`` takes it: Grid Engine cuts an argument at its first newline."""
+    return path.replace("\\", "\\\\").replace("\n", "\\n")
+
+
+def _to_json(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=True).encode()
+
+
+def _read_text(path: str) -> str:
+    try:
+        with open(path, "rb") as stream:
+            return stream.read().decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def python_version() -> str:
+    """Return the version that a work_dir is marked with."""
+    return ".".join(str(number) for number in sys.version_info[:3])

@@ -1,0 +1,826 @@
+"""The program on the node: claims chunks of tasks in a work_dir and works them off.
+
+Copied verbatim to ``work_dir/script.py`` and started there as
+``python script.py WORK_DIR SUBMISSION [ELEMENT]``. It imports the standard library only, and of
+that little, for its start is paid once for every queue-job.
+
+Two processes share the job. The *supervisor* stays small and never runs code of the user; it
+forks a *child* for each of its slots, and when a child dies it reports which task killed it and
+why, and goes on with the next task in a fresh child. The two talk through a shared page of
+integers (`Slot`). What is done goes into segments: append-only files of records in ``spool/tmp``,
+published by a rename into ``spool/new``.
+"""
+
+import errno
+import json
+import os
+import pickle
+import signal
+import struct
+import sys
+import time
+from _thread import allocate_lock, start_new_thread
+from mmap import mmap
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
+from zlib import crc32
+
+# One record: magic, CRC of all that follows it, kind, itask, and the sizes of the four parts.
+RECORD = struct.Struct("<4sIIQIQQQ")
+RECORD_BODY = struct.Struct("<IQIQQQ")
+MAGIC = b"PPR1"
+RETURNED, RAISED, DIED, HELLO, GOODBYE = range(5)
+
+# One row of tasks.index: offset and size of the pickle in tasks.zip, and its CRC.
+INDEX_ROW = struct.Struct("<QQQ")
+
+# The shared page of a slot: what the child is at, so that the supervisor knows it after a death.
+TABLE, CHUNK, POSITION, TASK, SEQUENCE, SEGMENT_OPEN, REASON, MAX_RSS = range(8)
+NONE = -1
+EXHAUSTED, OUT_OF_TIME, WANTS_FRESH_PROCESS, NOT_LOADED, ORPHANED, DAMAGED = range(1, 7)
+REASONS = {
+    EXHAUSTED: "exhausted",
+    OUT_OF_TIME: "out of time",
+    NOT_LOADED: "not loaded",
+    ORPHANED: "orphaned",
+    DAMAGED: "damaged",
+}
+
+LARGEST_READ = 4 << 20
+LARGEST_RUN = 1024
+ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGXCPU, signal.SIGUSR2)
+LARGEST_CAPTURE = 64 << 20
+FLUSH_RETRY_SECONDS = 1.0
+
+
+class Terminated(BaseException):
+    """The queue-job was told to end by a signal."""
+
+
+def write_all(fd, parts):
+    """Write all `parts` to `fd`, however often the system takes only some of them."""
+    views = [memoryview(part) for part in parts if len(part)]
+    while views:
+        written = os.writev(fd, views[:64])
+        while views and written >= len(views[0]):
+            written -= len(views.pop(0))
+        if written:
+            views[0] = views[0][written:]
+
+
+def read_json(path):
+    with open(path, "rb") as stream:
+        return json.loads(stream.read())
+
+
+def read_json_patiently(path, seconds=20.0):
+    """Read a file that exists but may not be visible on this node yet."""
+    deadline = time.monotonic() + seconds
+    pause = 0.05
+    while True:
+        try:
+            return read_json(path)
+        except FileNotFoundError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(pause)
+        pause = min(2 * pause, 2.0)
+
+
+class Segments:
+    """The records of one slot, in files that appear in ``spool/new`` at a bounded rate."""
+
+    def __init__(self, job, slot_name, slot, interval):
+        self.job, self.slot, self.interval = job, slot, interval
+        self.prefix = f"{job.worker}.{slot_name}."
+        self.fd = None
+        self.opened = 0.0
+        self.writing, self.publishing = allocate_lock(), allocate_lock()
+        self.has_publisher = False
+
+    def path(self, box, sequence):
+        return os.path.join(self.job.work_dir, "spool", box, f"{self.prefix}{sequence:06d}")
+
+    def append(self, kind, itask, stat=b"", value=b"", out=b"", err=b""):
+        """Append one record; it outlives this process from here on."""
+        body = RECORD_BODY.pack(kind, itask, len(stat), len(value), len(out), len(err))
+        crc = crc32(err, crc32(out, crc32(value, crc32(stat, crc32(body)))))
+        parts = [MAGIC + crc.to_bytes(4, "little") + body, stat, value, out, err]
+        with self.writing:
+            self._write_patiently(parts)
+        age = time.monotonic() - self.opened
+        if age >= self.interval:
+            self.publish()
+        elif not self.has_publisher:
+            self.has_publisher = True
+            start_new_thread(self._publish_for_ever, ())
+
+    def _write_patiently(self, parts):
+        """Wait for room when the disk is full: a result is worth waiting for."""
+        while True:
+            start = 0
+            try:
+                if self.fd is None:
+                    self._open()
+                start = os.fstat(self.fd).st_size
+                return write_all(self.fd, parts)
+            except OSError as error:
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+                if self.fd is not None:
+                    os.ftruncate(self.fd, start)
+            time.sleep(FLUSH_RETRY_SECONDS)
+
+    def _open(self):
+        path = self.path("tmp", self.slot[SEQUENCE])
+        self.fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self.opened = time.monotonic()
+        self.slot[SEGMENT_OPEN] = 1
+
+    def publish(self):
+        """Make what was appended so far visible in ``spool/new``."""
+        with self.publishing:
+            with self.writing:
+                fd, self.fd = self.fd, None
+                sequence = self.slot[SEQUENCE]
+                if fd is not None:
+                    self.slot[SEQUENCE] = sequence + 1
+                    self.slot[SEGMENT_OPEN] = 0
+            if fd is not None:
+                os.fsync(fd)
+                os.close(fd)
+                os.rename(self.path("tmp", sequence), self.path("new", sequence))
+
+    def _publish_for_ever(self):
+        """Publish while one long task follows many short ones."""
+        while True:
+            time.sleep(self.interval)
+            try:
+                if self.fd is not None and time.monotonic() - self.opened >= self.interval:
+                    self.publish()
+            except OSError:
+                return  # the main thread meets the same error at its next record
+
+    def rescue(self):
+        """Publish what a dead child left in ``spool/tmp`` (called by the supervisor)."""
+        for sequence in (self.slot[SEQUENCE] - 1, self.slot[SEQUENCE]):
+            try:
+                os.rename(self.path("tmp", sequence), self.path("new", sequence))
+            except OSError:
+                continue
+            self.slot[SEQUENCE] = sequence + 1
+        self.slot[SEGMENT_OPEN] = 0
+
+
+class Table:
+    """A chunk table, and the claims on its chunks."""
+
+    def __init__(self, job, name):
+        self.folder = os.path.join(job.work_dir, "submissions", name)
+        described = read_json(os.path.join(self.folder, "chunks.json"))
+        self.chunks, self.width = described["chunks"], max(1, described["width"])
+        self.identity = self._make_identity(job)
+        self.column = job.element % self.width
+        self.taken = bytearray(len(self.chunks))
+        self.first = 0
+        self.refusals = 0
+        self._look_around()
+
+    def _make_identity(self, job):
+        """Make the file that every claim of this job is a link of."""
+        path = os.path.join(self.folder, "claims", f"worker-{job.worker}")
+        try:
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except FileExistsError:
+            return path  # made by an earlier child of this job
+        try:
+            write_all(fd, [job.worker.encode()])
+        finally:
+            os.close(fd)
+        return path
+
+    def _look_around(self):
+        self.refusals = 0
+        for name in os.listdir(os.path.join(self.folder, "claims")):
+            if name.isdigit():
+                self.taken[int(name)] = 1
+
+    def tasks(self, ichunk):
+        """Return the itasks of a chunk, in order."""
+        runs = self.chunks[ichunk]
+        if len(runs) == 2:
+            return range(runs[0], runs[1])
+        return [i for k in range(0, len(runs), 2) for i in range(runs[k], runs[k + 1])]
+
+    def claim_next(self):
+        """Claim one more chunk: the first round first, in it the own column first. None at the end."""
+        while True:
+            self.first = self.taken.find(0, self.first)
+            if self.first < 0:
+                self.first = len(self.taken)
+                return None
+            begin = self.first - self.first % self.width
+            for step in range(self.width):
+                ichunk = begin + (self.column + step) % self.width
+                if ichunk < len(self.taken) and not self.taken[ichunk] and self.claim(ichunk):
+                    return ichunk
+                if self.refusals > 3:
+                    self._look_around()
+
+    def claim(self, ichunk):
+        """Claim this chunk; False if it is another's."""
+        self.taken[ichunk] = 1
+        path = os.path.join(self.folder, "claims", f"{ichunk:06d}")
+        try:
+            os.link(self.identity, path)
+        except FileExistsError:
+            # An NFS server may have done it and lost the answer: then the claim is ours after all.
+            self.refusals += 1
+            return os.stat(path).st_ino == os.stat(self.identity).st_ino
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENOSPC, errno.EDQUOT, errno.ESTALE):
+                raise
+            return self._claim_without_links(path)
+        return True
+
+    def _claim_without_links(self, path):
+        try:
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except FileExistsError:
+            self.refusals += 1
+            return False
+        with open(self.identity, "rb") as identity:
+            write_all(fd, [identity.read()])
+        os.close(fd)
+        return True
+
+
+class Tasks:
+    """Random access to the pickled tasks in ``tasks.zip``."""
+
+    def __init__(self, work_dir):
+        flags = os.O_RDONLY | os.O_CLOEXEC
+        self.archive = os.open(os.path.join(work_dir, "tasks.zip"), flags)
+        self.index = os.open(os.path.join(work_dir, "tasks.index"), flags)
+
+    def read(self, itasks):
+        """Yield the pickle of each task (None if it is damaged), reading neighbours in one go."""
+        itasks = list(itasks)
+        k = 0
+        while k < len(itasks):
+            rows = self._rows(itasks, k)
+            start = rows[0][0]
+            data = self._pread(rows[-1][0] + rows[-1][1] - start, start)
+            for offset, size, crc in rows:
+                pickled = data[offset - start : offset - start + size]
+                yield pickled if len(pickled) == size and crc32(pickled) == crc else None
+            k += len(rows)
+
+    def _rows(self, itasks, k):
+        """Return the index rows from the k-th task on that are read together."""
+        stop = k + 1
+        while stop < len(itasks) and itasks[stop] == itasks[stop - 1] + 1 and stop - k < LARGEST_RUN:
+            stop += 1
+        size = INDEX_ROW.size
+        raw = os.pread(self.index, (stop - k) * size, itasks[k] * size)
+        rows = list(INDEX_ROW.iter_unpack(raw[: len(raw) - len(raw) % size])) or [(0, 0, 1)]
+        end = rows[0][0] + LARGEST_READ
+        together = [row for row in rows if row[0] + row[1] <= end]
+        return together or rows[:1]
+
+    def _pread(self, size, offset):
+        data = os.pread(self.archive, size, offset)
+        while len(data) < size:
+            more = os.pread(self.archive, size - len(data), offset + len(data))
+            if not more:
+                break
+            data += more
+        return data
+
+
+class Capture:
+    """Where a task's stdout or stderr goes: an unlinked file that a child's death leaves readable."""
+
+    def __init__(self, number):
+        self.number = number
+        self.fd = self._unlinked_file()
+
+    @staticmethod
+    def _unlinked_file():
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        for folder in (os.environ.get("TMPDIR"), "/tmp", "/dev/shm"):
+            path = os.path.join(folder or "/tmp", f".pypoolparty-{os.getpid()}-{time.time_ns()}")
+            try:
+                fd = os.open(path, flags, 0o600)
+                os.unlink(path)
+                return fd
+            except OSError:
+                continue
+        return os.memfd_create("pypoolparty")
+
+    def begin(self):
+        os.dup2(self.fd, self.number, inheritable=True)
+
+    def take(self):
+        """Return what was written since the last time."""
+        size = os.fstat(self.fd).st_size
+        if not size:
+            return b""
+        if size <= LARGEST_CAPTURE:
+            data = os.pread(self.fd, size, 0)
+        else:
+            half = LARGEST_CAPTURE // 2
+            gap = f"\n[pypoolparty: {size - 2 * half} bytes are left out here]\n".encode()
+            data = os.pread(self.fd, half, 0) + gap + os.pread(self.fd, half, size - half)
+        os.ftruncate(self.fd, 0)
+        return data
+
+
+class Pickler:
+    """Bytes to and from objects; brings cloudpickle only where it is needed."""
+
+    def __init__(self, job):
+        self.job = job
+        self.cloudpickle = None
+
+    def import_cloudpickle(self):
+        if self.cloudpickle is None:
+            library = os.path.join(self.job.work_dir, "lib.zip")
+            if not self.job.same_python:
+                sys.path.insert(0, library)
+            try:
+                import cloudpickle
+            except ImportError:
+                sys.path.append(library)
+                import cloudpickle
+            self.cloudpickle = cloudpickle
+        return self.cloudpickle
+
+    def loads(self, data):
+        if self.cloudpickle is None and b"cloudpickle" in data:
+            self.import_cloudpickle()
+        return pickle.loads(data)
+
+    def dumps(self, value):
+        try:
+            data = pickle.dumps(value, 5)
+            if b"__main__" not in data:
+                return data
+        except Exception:
+            pass
+        return self.import_cloudpickle().dumps(value, 5)
+
+    def dump_result(self, value):
+        """Return the kind and the bytes of a returned value."""
+        try:
+            return RETURNED, self.dumps(value)
+        except Exception as error:
+            from multiprocessing.pool import MaybeEncodingError
+
+            return RAISED, self.dump_exception(MaybeEncodingError(error, value))
+
+    def dump_exception(self, error):
+        """Return the bytes of an exception: itself, what it can be rebuilt from, and texts."""
+        import traceback
+
+        trace = error.__traceback__
+        while trace is not None and trace.tb_frame.f_globals is globals():
+            trace = trace.tb_next  # the user's frames only
+        lines = traceback.format_exception(type(error), error, trace)
+        described = {
+            "type": f"{type(error).__module__}.{type(error).__qualname__}",
+            "message": _text_of(error),
+            "traceback": "".join(lines),
+            "pickle": self._try_dumps(error),
+            "parts": self._try_dumps((type(error), error.args, vars(error))),
+        }
+        return pickle.dumps(described, 5)
+
+    def _try_dumps(self, value):
+        try:
+            return self.dumps(value)
+        except Exception:
+            return None
+
+
+def _text_of(error):
+    try:
+        return str(error)
+    except Exception:
+        return "<its text can not be made>"
+
+
+class Child:
+    """Works off chunks in one process: claim, run, record, until nothing is unclaimed."""
+
+    def __init__(self, job, segments, slot, captures):
+        self.job, self.segments, self.slot = job, segments, slot
+        self.out, self.err = captures
+        self.pickler = Pickler(job)
+        self.pid, self.parent = os.getpid(), os.getppid()
+        self.number_done = 0
+        self.longest = 0.0
+        self.modules_seen = 0
+        self.c_flush = None
+
+    def run(self):
+        """Work until there is a reason to leave; return it."""
+        for number in ENDING_SIGNALS:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        self.job.limit_memory()
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        self.out.begin()
+        self.err.begin()
+        try:
+            self._load()
+        except BaseException as error:
+            self._flush_streams()
+            value = self.pickler.dump_exception(error)
+            self.segments.append(DIED, NONE & (2**64 - 1), b"", value, self.out.take(), self.err.take())
+            return NOT_LOADED
+        for number, name in enumerate(self.job.tables):
+            if self.slot[TABLE] > number:
+                continue
+            reason = self._work_off(number, Table(self.job, name))
+            if reason != EXHAUSTED:
+                return reason
+        return EXHAUSTED
+
+    def _load(self):
+        with open(os.path.join(self.job.work_dir, "function.pickle"), "rb") as stream:
+            self.call, initializer, initargs = self.pickler.loads(stream.read())
+        if self.call is None:
+            self.call = _apply
+        elif self.job.session["call"] == "starmap":
+            self.call = _starred(self.call)
+        self.tasks = Tasks(self.job.work_dir)
+        if initializer is not None:
+            initializer(*initargs)
+
+    def _work_off(self, number, table):
+        """Work off one table from where the slot stands."""
+        slot = self.slot
+        if slot[TABLE] == number and slot[CHUNK] >= 0:
+            ichunk, position = slot[CHUNK], slot[POSITION]
+        else:
+            slot[TABLE], slot[CHUNK], slot[TASK] = number, NONE, NONE
+            ichunk, position = self._claim(table), 0
+        while ichunk is not None:
+            slot[POSITION], slot[CHUNK] = position, ichunk
+            reason = self._run_chunk(table.tasks(ichunk), position)
+            if reason:
+                return reason
+            slot[CHUNK] = NONE
+            ichunk, position = self._claim(table), 0
+        return EXHAUSTED
+
+    def _claim(self, table):
+        if self.job.elastic:
+            return table.claim_next()
+        mine = self.job.element
+        return mine if mine < len(table.chunks) and table.claim(mine) else None
+
+    def _run_chunk(self, itasks, position):
+        """Run the tasks of a chunk from `position` on; return a reason to leave, or None."""
+        slot = self.slot
+        itasks = itasks[position:]
+        for itask, pickled in zip(itasks, self.tasks.read(itasks)):
+            reason = self._reason_to_leave()
+            if reason:
+                return reason
+            slot[TASK] = itask
+            if pickled is None:
+                return DAMAGED
+            self._run_task(itask, pickled)
+            slot[POSITION] += 1
+            slot[TASK] = NONE
+            self.number_done += 1
+        return None
+
+    def _reason_to_leave(self):
+        if os.getppid() != self.parent:
+            return ORPHANED
+        if self.job.max_tasks and self.number_done >= self.job.max_tasks:
+            return WANTS_FRESH_PROCESS
+        if self.number_done and time.time() + 1.25 * self.longest > self.job.deadline:
+            return OUT_OF_TIME
+        return None
+
+    def _run_task(self, itask, pickled):
+        cpu = _cpu_seconds()
+        start = time.time()
+        try:
+            kind, value = self.pickler.dump_result(self.call(self.pickler.loads(pickled)))
+        except BaseException as error:
+            kind, value = RAISED, self.pickler.dump_exception(error)
+        if os.getpid() != self.pid:
+            os._exit(0)  # a process that the task forked came back here
+        stop = time.time()
+        self.longest = max(self.longest, stop - start)
+        usage = getrusage(RUSAGE_SELF)
+        self.slot[MAX_RSS] = usage.ru_maxrss
+        stat = f"{itask},{start:.6f},{stop:.6f},{_cpu_seconds() - cpu:.6f},{usage.ru_maxrss},{self.job.row_end}\n"
+        self._flush_streams()
+        self.segments.append(kind, itask, stat.encode(), value, self.out.take(), self.err.take())
+
+    def _flush_streams(self):
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except Exception:
+                pass
+        if len(sys.modules) != self.modules_seen:
+            self.modules_seen = len(sys.modules)
+            if self.c_flush is None and _has_foreign_extension():
+                self.c_flush = _find_c_flush()
+        if self.c_flush is not None:
+            self.c_flush(None)
+
+
+def _cpu_seconds():
+    own, children = getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN)
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+
+
+def _has_foreign_extension():
+    """Tell whether C code besides Python's own is loaded, whose stdio has a buffer of its own."""
+    if "ctypes" in sys.modules:
+        return True
+    for module in list(sys.modules.values()):
+        path = getattr(module, "__file__", None) or ""
+        if path.endswith(".so") and "lib-dynload" not in path:
+            return True
+    return False
+
+
+def _find_c_flush():
+    try:
+        import ctypes
+
+        return ctypes.CDLL(None).fflush
+    except Exception:
+        return None
+
+
+def _apply(task):
+    func, args, kwds = task
+    return func(*args, **kwds)
+
+
+def _starred(func):
+    def call(task):
+        return func(*task)
+
+    return call
+
+
+class Job:
+    """This queue-job: where it stands in its submission, and what it was told."""
+
+    def __init__(self, work_dir, submission, element):
+        self.work_dir = work_dir
+        self.started = time.time()
+        self.session = read_json_patiently(os.path.join(work_dir, "session.json"))
+        path = os.path.join(work_dir, "submissions", submission, "submission.json")
+        self.submission = read_json_patiently(path)
+        self.element = element
+        self.elastic = self.submission["elastic"]
+        self.tables = self.submission["tables"]
+        self.max_tasks = self.session["maxtasksperchild"] or 0
+        self.host = os.uname().nodename
+        safe_host = "".join(c if c.isalnum() or c in "-_" else "_" for c in self.host)
+        self.worker = f"{submission}-{element:06d}-{safe_host}-{os.getpid()}-{time.time_ns():x}"
+        node = os.environ.get("SLURMD_NODENAME") or self.host
+        self.node = "".join(c for c in node if c not in ',"\n\r')
+        self.row_end = f"{self.node},{submission}-{element:06d}"
+        self.job_id = os.environ.get("SLURM_JOB_ID") or os.environ.get("JOB_ID") or ""
+        self.deadline = self._find_deadline()
+        self.same_python = True
+
+    def _find_deadline(self):
+        """Return when the queue-job will be killed for its time limit, less a margin to leave in."""
+        limit = self.submission.get("time_limit")
+        told = os.environ.get("SLURM_JOB_END_TIME", "")
+        if told.isdigit():
+            return int(told) - 5.0
+        if limit:
+            return self.started + limit - min(10.0, 0.1 * limit)
+        return float("inf")
+
+    def enter_environment(self):
+        """Take over the variables, the folder and the import path of the main process."""
+        exported = read_json(os.path.join(self.work_dir, "environment.json"))
+        self.same_python = exported["prefix"] == sys.prefix and exported["version"] == sys.version
+        before = os.environ.get("LD_LIBRARY_PATH")
+        os.environ.update(exported["variables"])
+        if os.environ.get("LD_LIBRARY_PATH") != before and "PYPOOLPARTY_REEXECUTED" not in os.environ:
+            # The dynamic linker reads it only once, when a process starts.
+            os.environ["PYPOOLPARTY_REEXECUTED"] = "1"
+            os.execv(sys.executable, [sys.executable, *sys.argv])
+        os.environ.pop("PYPOOLPARTY_REEXECUTED", None)
+        cores = str(self.submission.get("cpus") or 1)
+        for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM"):
+            os.environ.setdefault(f"{name}_NUM_THREADS", cores)
+        if self.same_python:
+            sys.path[:] = exported["sys_path"]
+        else:
+            sys.path[:] = [*exported["user_path"], *sys.path[1:]]
+        try:
+            os.chdir(exported["cwd"])
+        except OSError as error:
+            print(f"pypoolparty: can not enter {exported['cwd']!r} on {self.host}: {error}", file=sys.stderr)
+
+    def limit_memory(self):
+        """Limit the data of this process, where no scheduler does it."""
+        limit = self.submission.get("enforce_mem")
+        if limit:
+            from resource import RLIMIT_DATA, setrlimit
+
+            setrlimit(RLIMIT_DATA, (limit, limit))
+
+
+class Supervisor:
+    """Starts the children of a queue-job, watches over them, and says hello and goodbye."""
+
+    def __init__(self, job):
+        self.job = job
+        self.number = job.submission.get("workers_per_job", 1)
+        interval = job.submission["flush_interval"]
+        page = memoryview(mmap(-1, 64 * (self.number + 1))).cast("q")
+        self.slots = [page[8 * k : 8 * k + 8] for k in range(self.number + 1)]
+        for slot in self.slots:
+            slot[CHUNK] = slot[TASK] = slot[TABLE] = NONE
+        self.own = Segments(job, "s", self.slots[self.number], interval=0.0)
+        self.segments = [Segments(job, str(k), self.slots[k], interval) for k in range(self.number)]
+        self.captures = [(Capture(1), Capture(2)) for _ in range(self.number)]
+        self.children = {}
+        self.oom_kills = _count_oom_kills()
+        self.signal = 0
+
+    def run(self):
+        """Run to the end and return the exit code."""
+        for number in ENDING_SIGNALS:
+            signal.signal(number, self._on_signal)
+        reason = "terminated"
+        try:
+            for k in range(self.number):
+                self._start(k)
+            self._say(HELLO, {})
+            reason = self._watch()
+        except Terminated:
+            self._end_children()
+        self._say(GOODBYE, self._goodbye(reason))
+        return 128 + self.signal if self.signal else 0
+
+    def _goodbye(self, reason):
+        counts = {str(k): self.slots[k][SEQUENCE] for k in range(self.number)}
+        counts["s"] = self.slots[self.number][SEQUENCE] + 1  # and this one
+        return {"reason": reason, "signal": self.signal, "segments": counts}
+
+    def _on_signal(self, number, frame):
+        if not self.signal:
+            self.signal = number
+            raise Terminated
+
+    def _say(self, kind, content):
+        content.update(worker=self.job.worker, element=self.job.element, host=self.job.node, pid=os.getpid())
+        content.update(job=self.job.job_id, time=time.time(), started=self.job.started)
+        self.own.append(kind, 0, value=json.dumps(content).encode())
+
+    def _start(self, k):
+        """Fork the child of slot `k`."""
+        self.slots[k][REASON] = 0
+        pid = os.fork()
+        if pid:
+            self.children[pid] = k
+            return
+        code = 1
+        try:
+            child = Child(self.job, self.segments[k], self.slots[k], self.captures[k])
+            self.slots[k][REASON] = child.run()
+            self.segments[k].publish()
+            code = 0
+            _run_exit_functions()
+        except FileNotFoundError:
+            code = 0 if not os.path.isdir(self.job.work_dir) else 1
+            _complain()
+        except BaseException:
+            _complain()
+        finally:
+            os._exit(code)
+
+    def _watch(self):
+        """Wait for the children; return the reason why the last one left."""
+        reason = EXHAUSTED
+        while self.children:
+            pid, status, usage = os.wait4(-1, 0)
+            if pid not in self.children:
+                continue
+            k = self.children.pop(pid)
+            left = self.slots[k][REASON]
+            if left == WANTS_FRESH_PROCESS:
+                self._start(k)
+            elif left:
+                reason = left
+            elif self._bury(k, status, usage):
+                self._start(k)
+            else:
+                reason = NOT_LOADED
+        return REASONS.get(reason, str(reason))
+
+    def _bury(self, k, status, usage):
+        """Report the death of a child; True if another may go on with the task after."""
+        if os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGTERM, signal.SIGKILL):
+            time.sleep(0.05)  # who kills a queue-job often signals the child first, then us
+        slot = self.slots[k]
+        self.segments[k].rescue()
+        itask = slot[TASK]
+        out, err = (capture.take() for capture in self.captures[k])
+        self.own.append(DIED, itask & (2**64 - 1), b"", self._describe_death(status, usage), out, err)
+        slot[POSITION] += 1
+        slot[TASK] = NONE
+        return itask >= 0
+
+    def _describe_death(self, status, usage):
+        killed = os.WIFSIGNALED(status)
+        oom_kills = _count_oom_kills()
+        described = {
+            "signal": os.WTERMSIG(status) if killed else 0,
+            "exit_code": 0 if killed else os.WEXITSTATUS(status),
+            "max_rss": usage.ru_maxrss,
+            "oom": oom_kills > self.oom_kills,
+            "host": self.job.node,
+        }
+        self.oom_kills = oom_kills
+        return pickle.dumps(described, 5)
+
+    def _end_children(self):
+        """Let nothing of this job outlive it, and keep what it has done."""
+        for number, seconds in ((signal.SIGTERM, 1.0), (signal.SIGKILL, 5.0)):
+            for pid in self.children:
+                os.kill(pid, number)
+            deadline = time.monotonic() + seconds
+            while self.children and time.monotonic() < deadline:
+                for pid in list(self.children):
+                    if os.waitpid(pid, os.WNOHANG)[0]:
+                        self.segments[self.children.pop(pid)].rescue()
+                time.sleep(0.01)
+
+
+def _complain():
+    import traceback
+
+    os.write(2, traceback.format_exc().encode())
+
+
+def _run_exit_functions():
+    import atexit
+
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+
+
+def _count_oom_kills():
+    """Return how often the kernel killed for memory in this process's cgroup (v2 or v1)."""
+    try:
+        with open("/proc/self/cgroup") as stream:
+            groups = [line.rstrip("\n").split(":", 2) for line in stream]
+    except OSError:
+        return 0
+    for _, controllers, path in groups:
+        if controllers == "":
+            file = f"/sys/fs/cgroup{path}/memory.events"
+        elif "memory" in controllers.split(","):
+            file = f"/sys/fs/cgroup/memory{path}/memory.oom_control"
+        else:
+            continue
+        try:
+            with open(file) as stream:
+                rows = dict(line.split() for line in stream)
+        except (OSError, ValueError):
+            continue
+        return int(rows.get("oom_kill", 0))
+    return 0
+
+
+def find_element(argument):
+    """Return the index of this queue-job in its submission."""
+    if argument is not None:
+        return int(argument)
+    for name in ("SLURM_ARRAY_TASK_ID", "SGE_TASK_ID"):
+        if os.environ.get(name, "").isdigit():
+            # Grid Engine counts from one.
+            return int(os.environ[name]) - (name == "SGE_TASK_ID")
+    raise SystemExit("pypoolparty: this is no element of an array, and no ELEMENT was given")
+
+
+def main(argv):
+    """Run one queue-job."""
+    element = find_element(argv[3] if len(argv) > 3 else None)
+    job = Job(argv[1], argv[2], element)
+    job.enter_environment()
+    return Supervisor(job).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

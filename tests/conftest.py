@@ -1,0 +1,18 @@
+"""Options that all tests share, and the fixtures of the real schedulers."""
+
+import os
+
+pytest_plugins = ["tests.real.fixtures"]
+
+
+def pytest_addoption(parser):
+    """Add the project's own options."""
+    group = parser.getgroup("pypoolparty")
+    group.addoption("--backends", help="comma separated: run the contract on these alone, but all of it")
+    group.addoption("--debug_dir", help="keep what tests leave in this folder instead of a temporary one")
+
+
+def pytest_report_header(config):
+    """Say where this runs, for whoever reads the log of a failure."""
+    ci = "yes" if os.environ.get("CI") else "no"
+    return f"CI: {ci}, cores: {os.cpu_count()}, backends: {config.getoption('backends') or 'by mark'}"

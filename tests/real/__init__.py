@@ -1,0 +1,1 @@
+"""Real schedulers on this machine, for tests and by hand: see `python -m tests.real --help`."""

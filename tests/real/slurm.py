@@ -1,0 +1,251 @@
+"""A real Slurm on this machine: simulated nodes, loopback only, all of it in one folder."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tests.real import packages, slurm_accounting
+from tests.real.daemons import DaemonsUnavailable, free_ports, is_alive, kill, running, stop, tail, wait_until
+from tests.real.slurm_conf import Layout, Shape, cgroup_conf, slurm_conf
+from tests.real.slurm_jobs import job_processes, stepds
+
+Completed = subprocess.CompletedProcess[str]
+
+
+class SlurmCluster:
+    """One Slurm: `up`, use it through `run` or `environment`, `down`; several may run side by side.
+
+    It is found again by its folder: another process can take it down with `SlurmCluster(folder).down()`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        accounting: bool = False,
+        max_array_size: int = 1001,
+        min_job_age: int = 300,
+        nodes: int = 4,
+        cpus_per_node: int = 8,
+        memory_mb: int = 16000,
+        port: int | None = None,
+        extra_conf: Sequence[str] = (),
+    ) -> None:
+        self.folder = Path(folder).absolute()
+        self.at = Layout(self.folder)
+        self.shape = Shape(
+            nodes=nodes,
+            cpus_per_node=cpus_per_node,
+            memory_mb=memory_mb,
+            max_array_size=max_array_size,
+            min_job_age=min_job_age,
+            accounting=accounting,
+            extra_conf=tuple(extra_conf),
+        )
+        self.port = port
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a client of this cluster needs in its environment."""
+        return {"SLURM_CONF": str(self.at.conf)}
+
+    @property
+    def job_completions(self) -> Path:
+        """The text file with one line for each job that ended."""
+        return self.at.job_completions
+
+    def __enter__(self) -> "SlurmCluster":
+        self.up()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.down()
+
+    # -- up and down ---------------------------------------------------------------------------
+
+    def up(self) -> None:
+        """Bring up the daemons and wait until all nodes are idle; leave nothing behind when that fails."""
+        packages.require(packages.SLURM)
+        if self.shape.accounting:
+            packages.require(packages.SLURM_ACCOUNTING)
+        if self.is_up():
+            raise DaemonsUnavailable(f"a Slurm is already up in {self.folder}")
+        self.down()  # what a killed one may have left
+        with self._nothing_left_on_failure():
+            self._make_folders()
+            self._start_daemons()
+
+    def is_up(self) -> bool:
+        """Tell whether the controller of this folder runs."""
+        return self._running("slurmctld") is not None
+
+    @contextlib.contextmanager
+    def _nothing_left_on_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            shown = self.log_tail()
+            self.down()
+            if isinstance(error, Exception) and not isinstance(error, DaemonsUnavailable):
+                raise DaemonsUnavailable(f"Slurm did not come up: {error}\n{shown}") from error
+            raise
+
+    def _make_folders(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for folder in (self.at.state, self.at.database, self.at.log):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+        run = Path(tempfile.mkdtemp(prefix="party-run-", dir="/tmp"))
+        self.at.run_link.symlink_to(run)
+        run.chmod(0o755)  # munged insists
+        for name in self.shape.node_names:
+            (run / "spool" / name).mkdir(parents=True)
+
+    def _start_daemons(self) -> None:
+        port = free_ports(self.shape.ports) if self.port is None else self.port
+        self.at.conf.write_text(slurm_conf(self.at, self.shape, port))
+        if text := cgroup_conf(self.run("slurmctld", "-V").stdout):
+            (self.folder / "cgroup.conf").write_text(text)
+        self._start_munge()
+        if self.shape.accounting:
+            slurm_accounting.start(self.at, self._full_environment(), port)
+        self.start_controller()
+        for name in self.shape.node_names:
+            self._launch("slurmd", "-N", name, "-f", str(self.at.conf))
+        wait_until(self._all_idle, "all nodes are idle", timeout=60, on_timeout=self.log_tail)
+
+    def _start_munge(self) -> None:
+        self.at.key.unlink(missing_ok=True)
+        with open(os.open(self.at.key, os.O_WRONLY | os.O_CREAT, 0o400), "wb") as file:
+            file.write(os.urandom(1024))
+        files = {
+            "key-file": self.at.key,
+            "socket": self.at.munge_socket,
+            "pid-file": self.at.pid_file("munged"),
+            "log-file": self.at.log / "munged.log",
+            "seed-file": self.at.run / "munged.seed",
+        }
+        self._launch("munged", "--force", *(f"--{key}={path}" for key, path in files.items()))
+
+    def down(self) -> None:
+        """Cancel all jobs and stop every process of this cluster; its logs stay in the folder."""
+        if not self.at.run_link.is_symlink():
+            return
+        self._end_all_jobs()
+        for pid_file in self.at.run.glob("slurmd-*.pid"):
+            stop(running(pid_file, self.at.mark))
+        self.stop_controller()
+        slurm_accounting.stop_all(self.at)
+        stop(self._running("munged"))
+        for folder in (self.at.run, self.at.state, self.at.database):
+            shutil.rmtree(folder, ignore_errors=True)
+        self.at.run_link.unlink()
+
+    def _end_all_jobs(self) -> None:
+        """Cancel the jobs, then kill those that cannot be cancelled, with a dead node or controller."""
+        if self.is_up():
+            with contextlib.suppress(DaemonsUnavailable, subprocess.SubprocessError):
+                if masters := self._squeue("%F"):
+                    self.run("scancel", "--quiet", *set(masters), timeout=20)
+                wait_until(lambda: not self.queue() and not self.stepds(), "the jobs end", timeout=15)
+        kill(self.stepds())
+        kill(job_processes(self.at))
+
+    # -- faults --------------------------------------------------------------------------------
+
+    def start_controller(self) -> None:
+        """Start slurmctld and wait until it answers."""
+        self._launch("slurmctld", "-f", str(self.at.conf))
+        answers = "slurmctld answers"
+        wait_until(lambda: "UP" in self.run("scontrol", "ping").stdout, answers, on_timeout=self.log_tail)
+
+    def stop_controller(self) -> None:
+        """Stop slurmctld: jobs run on, all commands fail."""
+        stop(self._running("slurmctld"))
+
+    def restart_controller(self) -> None:
+        """Stop slurmctld and start it again from what it saved."""
+        self.stop_controller()
+        self.start_controller()
+
+    def kill_node(self, name: str) -> None:
+        """Kill the slurmd of that node; the stepds of its jobs live on: `stepds(name)`."""
+        pid = self._running(f"slurmd-{name}")
+        if pid is None:
+            raise ValueError(f"node {name} does not run")
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not is_alive(pid), f"the end of slurmd {name}")
+
+    def start_node(self, name: str) -> None:
+        """Start the slurmd of that node and wait until the controller takes it for healthy."""
+        self._launch("slurmd", "-N", name, "-f", str(self.at.conf))
+        healthy = {"idle", "mix", "alloc", "comp"}
+        back = f"node {name} is back"
+        wait_until(lambda: self._states(name) <= healthy, back, timeout=60, on_timeout=self.log_tail)
+
+    def stepds(self, node: str = "*") -> list[int]:
+        """List the slurmstepd processes, one for each running step, of one node or of all."""
+        return stepds(self.at, node)
+
+    # -- use -----------------------------------------------------------------------------------
+
+    def run(self, *argv: str, timeout: float = 60, cwd: Path | None = None) -> Completed:
+        """Run a command as a client of this cluster."""
+        return subprocess.run(
+            argv,
+            env=self._full_environment(),
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            errors="surrogateescape",  # names of jobs may hold any byte
+            timeout=timeout,
+            check=False,
+        )
+
+    def queue(self) -> list[str]:
+        """List the ids of all jobs and array elements that wait, run or complete."""
+        return self._squeue("%i")
+
+    def log_tail(self) -> str:
+        """Show the end of all logs, for the message of a failing test."""
+        return tail(sorted(self.at.log.glob("*.log")))
+
+    def _squeue(self, field: str) -> list[str]:
+        done = self.run("squeue", "--noheader", "--array", f"--format={field}")
+        done.check_returncode()  # no answer is not an empty queue
+        return done.stdout.split()
+
+    def _full_environment(self) -> dict[str, str]:
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(("SLURM_", "SBATCH_"))}
+        return {**clean, "PATH": packages.search_path(), **self.environment}
+
+    def _launch(self, *argv: str) -> None:
+        """Run a daemon, which goes into the background by itself."""
+        with open(self.at.log / "start.log", "ab") as log:
+            done = subprocess.run(
+                argv,
+                env=self._full_environment(),
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                timeout=60,
+                check=False,
+            )
+        if done.returncode != 0:
+            raise DaemonsUnavailable(f"{' '.join(argv)} failed:\n{self.log_tail()}")
+
+    def _running(self, daemon: str) -> int | None:
+        return running(self.at.pid_file(daemon), self.at.mark)
+
+    def _states(self, *names: str) -> set[str]:
+        nodes = [f"--nodes={','.join(names)}"] if names else []
+        return set(self.run("sinfo", "--noheader", "--Node", "--format=%t", *nodes).stdout.split())
+
+    def _all_idle(self) -> bool:
+        return self._states() == {"idle"}
