@@ -477,7 +477,9 @@ class Child:
         if self.job.elastic:
             return table.claim_next()
         mine = self.job.element
-        return mine if mine < len(table.chunks) and table.claim(mine) else None
+        if mine >= len(table.chunks) or table.taken[mine]:
+            return None
+        return mine if table.claim(mine) else None
 
     def _run_chunk(self, itasks, position):
         """Run the tasks of a chunk from `position` on; return a reason to leave, or None."""

@@ -37,9 +37,7 @@ def _parser() -> argparse.ArgumentParser:
         if name == "up":
             one.add_argument("--accounting", action="store_true", help="with slurmdbd, so that sacct answers")
             one.add_argument("--max-array-size", type=int, default=1001)
-            one.add_argument(
-                "--min-job-age", type=int, default=300, help="seconds until ended jobs are forgotten"
-            )
+            one.add_argument("--min-job-age", type=int, default=300, help="seconds until ended jobs are forgotten")
             one.add_argument("--slots", type=int, default=16, help="of the Grid Engine")
     return parser
 

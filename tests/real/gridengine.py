@@ -76,7 +76,7 @@ class GridEngine:
             raise
 
     def down(self, *, of_any_process: bool = False) -> None:
-        """Delete all jobs and stop the daemons if this object (or, by hand, any process of ours) started them."""
+        """Delete all jobs and stop the daemons that this object started, or (by hand) any process of ours."""
         if not (self.started_here or of_any_process):
             return
         master, executor = (
@@ -104,9 +104,7 @@ class GridEngine:
         """Kill the shepherds, then the jobs' own processes, that outlived their deletion."""
         shepherds = [running(file, "/sge_shepherd") for file in SPOOL.glob("execd/*/active_jobs/*/pid")]
         kill(pid for pid in shepherds if pid is not None)
-        kill(
-            pid for pid in pids() if environment_of(pid).get("SGE_JOB_SPOOL_DIR", "").startswith(f"{SPOOL}/")
-        )
+        kill(pid for pid in pids() if environment_of(pid).get("SGE_JOB_SPOOL_DIR", "").startswith(f"{SPOOL}/"))
 
     def start_master(self) -> None:
         """Start sge_qmaster and wait until it answers."""
@@ -202,6 +200,4 @@ class GridEngine:
     def _takes_jobs(self) -> bool:
         """Tell whether the queue has no letter of state: 'au' means that the executor was not heard yet."""
         lines = self.run("qstat", "-f").stdout.splitlines()
-        return any(
-            line.startswith("all.q@") and len(line.split()) == 5 and "-NA-" not in line for line in lines
-        )
+        return any(line.startswith("all.q@") and len(line.split()) == 5 and "-NA-" not in line for line in lines)

@@ -54,9 +54,7 @@ def require(programs: Mapping[str, str], answers: str = "") -> None:
 
 def missing_packages(programs: Mapping[str, str]) -> list[str]:
     """List the packages whose program is not on this machine."""
-    return [
-        package for program, package in programs.items() if shutil.which(program, path=search_path()) is None
-    ]
+    return [package for program, package in programs.items() if shutil.which(program, path=search_path()) is None]
 
 
 def search_path() -> str:

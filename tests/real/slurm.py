@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tests.real import packages, slurm_accounting
@@ -136,9 +136,15 @@ class SlurmCluster:
         """Cancel all jobs and stop every process of this cluster; its logs stay in the folder."""
         if not self.at.run_link.is_symlink():
             return
-        self._end_all_jobs()
-        for pid_file in self.at.run.glob("slurmd-*.pid"):
-            stop(running(pid_file, self.at.mark))
+        nodes = {file.stem.removeprefix("slurmd-"): file for file in self.at.run.glob("slurmd-*.pid")}
+        alive = {name: pid for name, file in nodes.items() if (pid := running(file, self.at.mark))}
+        if self.is_up():
+            self._cancel_all_jobs(alive)
+        for pid in alive.values():
+            stop(pid)
+        # What could not be cancelled, because of a dead node or controller:
+        kill(self.stepds())
+        kill(job_processes(self.at))
         self.stop_controller()
         slurm_accounting.stop_all(self.at)
         stop(self._running("munged"))
@@ -146,23 +152,22 @@ class SlurmCluster:
             shutil.rmtree(folder, ignore_errors=True)
         self.at.run_link.unlink()
 
-    def _end_all_jobs(self) -> None:
-        """Cancel the jobs, then kill those that cannot be cancelled, with a dead node or controller."""
-        if self.is_up():
-            with contextlib.suppress(DaemonsUnavailable, subprocess.SubprocessError):
-                if masters := self._squeue("%F"):
-                    self.run("scancel", "--quiet", *set(masters), timeout=20)
-                wait_until(lambda: not self.queue() and not self.stepds(), "the jobs end", timeout=15)
-        kill(self.stepds())
-        kill(job_processes(self.at))
+    def _cancel_all_jobs(self, nodes: Iterable[str]) -> None:
+        """Cancel the jobs and wait until those on these nodes have ended."""
+        with contextlib.suppress(DaemonsUnavailable, subprocess.SubprocessError):
+            if masters := self._squeue("%F"):
+                self.run("scancel", "--quiet", *set(masters), timeout=20)
+            wait_until(lambda: not any(map(self.stepds, nodes)), "the jobs end", timeout=15)
 
     # -- faults --------------------------------------------------------------------------------
 
     def start_controller(self) -> None:
         """Start slurmctld and wait until it answers."""
         self._launch("slurmctld", "-f", str(self.at.conf))
-        answers = "slurmctld answers"
-        wait_until(lambda: "UP" in self.run("scontrol", "ping").stdout, answers, on_timeout=self.log_tail)
+        log = self.at.log / "slurmctld.log"
+        wait_until(lambda: self._answers() or "fatal:" in log.read_text(errors="replace"), "slurmctld starts")
+        if not self._answers():
+            raise DaemonsUnavailable(f"slurmctld does not start:\n{self.log_tail()}")
 
     def stop_controller(self) -> None:
         """Stop slurmctld: jobs run on, all commands fail."""
@@ -242,6 +247,9 @@ class SlurmCluster:
 
     def _running(self, daemon: str) -> int | None:
         return running(self.at.pid_file(daemon), self.at.mark)
+
+    def _answers(self) -> bool:
+        return "is UP" in self.run("scontrol", "ping").stdout
 
     def _states(self, *names: str) -> set[str]:
         nodes = [f"--nodes={','.join(names)}"] if names else []

@@ -115,9 +115,7 @@ def slurm_conf(at: Layout, shape: Shape, port: int) -> str:
             settings[key] = value
         else:
             lines.append(line)
-    return "\n".join(
-        [*(f"{key}={value}" for key, value in settings.items()), *_nodes(shape, port), *lines, ""]
-    )
+    return "\n".join([*(f"{key}={value}" for key, value in settings.items()), *_nodes(shape, port), *lines, ""])
 
 
 def _daemons(at: Layout, port: int) -> dict[str, str]:

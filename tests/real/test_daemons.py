@@ -13,13 +13,11 @@ from tests.real.slurm import SlurmCluster
 
 pytestmark = pytest.mark.real
 
-ARRAY_OF_FIVE = "sbatch --parsable --array=0-4 --output={folder}/out.%a --wrap".split()
-
 
 def submit_five(cluster: SlurmCluster, folder: Path, command: str) -> str:
     """Submit an array of five and give its id."""
-    argv = [part.format(folder=folder) for part in ARRAY_OF_FIVE]
-    done = cluster.run(*argv, command)
+    where = f"--output={folder}/out.%a"
+    done = cluster.run("sbatch", "--parsable", "--array=0-4", where, f"--wrap={command}")
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.strip()
 
@@ -52,9 +50,7 @@ def test_slurm_writes_down_each_job_that_ended(slurm_cluster: SlurmCluster, tmp_
     )
 
 
-def test_slurm_forgets_nothing_when_its_controller_restarts(
-    slurm_cluster: SlurmCluster, tmp_path: Path
-) -> None:
+def test_slurm_forgets_nothing_when_its_controller_restarts(slurm_cluster: SlurmCluster, tmp_path: Path) -> None:
     """Jobs run on and are known again after the controller was away."""
     submit_five(slurm_cluster, tmp_path, "sleep 2; echo done")
     wait_until(lambda: len(slurm_cluster.stepds()) == 5, "all five run")
@@ -150,9 +146,7 @@ def test_grid_engine_runs_an_array(grid_engine: GridEngine, tmp_path: Path) -> N
     """Each element of an array runs once, and the queue is empty at the end."""
     script = tmp_path / "script.sh"
     script.write_text("echo $SGE_TASK_ID\n")
-    done = grid_engine.run(
-        "qsub", "-terse", "-t", "1-5", "-j", "y", "-o", f"{tmp_path}/out.$TASK_ID", str(script)
-    )
+    done = grid_engine.run("qsub", "-terse", "-t", "1-5", "-j", "y", "-o", f"{tmp_path}/out.$TASK_ID", str(script))
     assert (done.returncode, done.stderr) == (0, "")
     wait_for_empty_queue(grid_engine)
     assert outputs(tmp_path) == ["1", "2", "3", "4", "5"]
@@ -162,13 +156,9 @@ def test_grid_engine_lists_each_element(grid_engine: GridEngine, tmp_path: Path)
     """The queue tells the elements of an array apart, also those that are held."""
     done = grid_engine.run("qsub", "-terse", "-t", "1-3", "-h", "-b", "y", "-o", str(tmp_path), "true")
     job = done.stdout.split(".")[0]
-    assert sorted(id for id in grid_engine.queue() if id.startswith(f"{job}.")) == [
-        f"{job}.{i}" for i in (1, 2, 3)
-    ]
+    assert sorted(id for id in grid_engine.queue() if id.startswith(f"{job}.")) == [f"{job}.{i}" for i in (1, 2, 3)]
     grid_engine.run("qdel", job)
-    wait_until(
-        lambda: not any(id.startswith(f"{job}.") for id in grid_engine.queue()), f"job {job} is deleted"
-    )
+    wait_until(lambda: not any(id.startswith(f"{job}.") for id in grid_engine.queue()), f"job {job} is deleted")
 
 
 def test_grid_engine_of_others_is_left_alone(grid_engine: GridEngine) -> None:
