@@ -110,7 +110,7 @@ def parse_mem(value: Any) -> int | None:
         found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGTP]?)(?:i?B)?\s*", value, re.IGNORECASE)
         if not found:
             raise ValueError(f"mem must be {allowed}, not {value!r}")
-        amount = math.ceil(float(found[1]) * 1024 ** _UNITS[found[2].upper()])
+        amount = math.ceil(float(found[1]) * 1024.0 ** _UNITS[found[2].upper()])
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         amount = math.ceil(value)
     else:

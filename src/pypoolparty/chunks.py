@@ -83,7 +83,7 @@ def runs_of(itasks: Iterable[int]) -> Runs:
     return runs
 
 
-def tasks_of(runs: Sequence[int]) -> Iterable[int]:
+def tasks_of(runs: Sequence[int]) -> range | list[int]:
     """Return the itasks of flat pairs, in order."""
     if len(runs) == 2:
         return range(runs[0], runs[1])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from .chunks import runs_of, tasks_of
 from .command import backoff
@@ -374,7 +375,7 @@ class Ledger:
             self.record(itask, Outcome.LOST)
             self.over_charged.discard(itask)
 
-    _handlers = {
+    _handlers: ClassVar[dict[type[Event], Callable[..., None]]] = {
         Planned: _planned,
         Sent: _sent,
         Accepted: _accepted,

@@ -9,7 +9,7 @@ import os
 import pickle
 import zipfile
 from collections.abc import Callable
-from multiprocessing.pool import RemoteTraceback
+from multiprocessing.pool import RemoteTraceback  # type: ignore[attr-defined]
 from typing import Any
 
 from .errors import TaskExited, TaskRaised

@@ -146,6 +146,8 @@ class BasePool:
     Not to be made by itself; see `pypoolparty.slurm.array.Pool` and its kin.
     """
 
+    _state = TERMINATE  # until all is set up
+
     def __init__(
         self,
         setting: Setting,
@@ -153,7 +155,6 @@ class BasePool:
         initargs: Sequence[Any] = (),
         maxtasksperchild: int | None = None,
     ) -> None:
-        self._state = TERMINATE  # for __del__, should something below fail
         self._initargs = arguments.check_initializer(initializer, initargs)
         self._initializer = initializer
         self._maxtasksperchild = arguments.optional_int("maxtasksperchild", maxtasksperchild)
@@ -265,7 +266,8 @@ class BasePool:
         list
             As long as `iterable`, in its order.
         """
-        return self.map_async(func, iterable, chunksize, on_error=on_error).get()
+        values: list[Any] = self.map_async(func, iterable, chunksize, on_error=on_error).get()
+        return values
 
     def map_async(
         self,
@@ -287,7 +289,8 @@ class BasePool:
         on_error: OnError = "raise",
     ) -> list[Any]:
         """Return ``[func(*task) for task in iterable]``, computed in queue-jobs. See `map`."""
-        return self.starmap_async(func, iterable, chunksize, on_error=on_error).get()
+        values: list[Any] = self.starmap_async(func, iterable, chunksize, on_error=on_error).get()
+        return values
 
     def starmap_async(
         self,

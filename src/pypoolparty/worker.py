@@ -11,6 +11,8 @@ integers (`Slot`). What is done goes into segments: append-only files of records
 published by a rename into ``spool/new``.
 """
 
+from __future__ import annotations
+
 import errno
 import json
 import os
@@ -23,6 +25,12 @@ from _thread import allocate_lock, start_new_thread
 from mmap import mmap
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from zlib import crc32
+
+TYPE_CHECKING = False  # the real one is in a module that would have to be imported
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from types import FrameType, ModuleType
+    from typing import Any, NoReturn
 
 # One record: magic, CRC of all that follows it, kind, itask, and the sizes of the four parts.
 RECORD = struct.Struct("<4sIIQIQQQ")
@@ -56,7 +64,7 @@ class Terminated(BaseException):
     """The queue-job was told to end by a signal."""
 
 
-def write_all(fd, parts):
+def write_all(fd: int, parts: Iterable[bytes]) -> None:
     """Write all `parts` to `fd`, however often the system takes only some of them."""
     views = [memoryview(part) for part in parts if len(part)]
     while views:
@@ -67,12 +75,12 @@ def write_all(fd, parts):
             views[0] = views[0][written:]
 
 
-def read_json(path):
+def read_json(path: str) -> Any:
     with open(path, "rb") as stream:
         return json.loads(stream.read())
 
 
-def read_json_patiently(path, seconds=20.0):
+def read_json_patiently(path: str, seconds: float = 20.0) -> Any:
     """Read a file that exists but may not be visible on this node yet."""
     deadline = time.monotonic() + seconds
     pause = 0.05
@@ -89,18 +97,20 @@ def read_json_patiently(path, seconds=20.0):
 class Segments:
     """The records of one slot, in files that appear in ``spool/new`` at a bounded rate."""
 
-    def __init__(self, job, slot_name, slot, interval):
+    def __init__(self, job: Job, slot_name: str, slot: memoryview[int], interval: float) -> None:
         self.job, self.slot, self.interval = job, slot, interval
         self.prefix = f"{job.worker}.{slot_name}."
-        self.fd = None
+        self.fd: int | None = None
         self.opened = 0.0
         self.writing, self.publishing = allocate_lock(), allocate_lock()
         self.has_publisher = False
 
-    def path(self, box, sequence):
+    def path(self, box: str, sequence: int) -> str:
         return os.path.join(self.job.work_dir, "spool", box, f"{self.prefix}{sequence:06d}")
 
-    def append(self, kind, itask, stat=b"", value=b"", out=b"", err=b""):
+    def append(
+        self, kind: int, itask: int, stat: bytes = b"", value: bytes = b"", out: bytes = b"", err: bytes = b""
+    ) -> None:
         """Append one record; it outlives this process from here on."""
         body = RECORD_BODY.pack(kind, itask, len(stat), len(value), len(out), len(err))
         crc = crc32(err, crc32(out, crc32(value, crc32(stat, crc32(body)))))
@@ -114,15 +124,15 @@ class Segments:
             self.has_publisher = True
             start_new_thread(self._publish_for_ever, ())
 
-    def _write_patiently(self, parts):
+    def _write_patiently(self, parts: list[bytes]) -> None:
         """Wait for room when the disk is full: a result is worth waiting for."""
         while True:
             start = 0
             try:
-                if self.fd is None:
-                    self._open()
-                start = os.fstat(self.fd).st_size
-                return write_all(self.fd, parts)
+                fd = self.fd if self.fd is not None else self._open()
+                start = os.fstat(fd).st_size
+                write_all(fd, parts)
+                return
             except OSError as error:
                 if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                     raise
@@ -130,13 +140,14 @@ class Segments:
                     os.ftruncate(self.fd, start)
             time.sleep(FLUSH_RETRY_SECONDS)
 
-    def _open(self):
+    def _open(self) -> int:
         path = self.path("tmp", self.slot[SEQUENCE])
-        self.fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self.fd = fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self.opened = time.monotonic()
         self.slot[SEGMENT_OPEN] = 1
+        return fd
 
-    def publish(self):
+    def publish(self) -> None:
         """Make what was appended so far visible in ``spool/new``."""
         with self.publishing:
             with self.writing:
@@ -150,7 +161,7 @@ class Segments:
                 os.close(fd)
                 os.rename(self.path("tmp", sequence), self.path("new", sequence))
 
-    def _publish_for_ever(self):
+    def _publish_for_ever(self) -> None:
         """Publish while one long task follows many short ones."""
         while True:
             time.sleep(self.interval)
@@ -160,7 +171,7 @@ class Segments:
             except OSError:
                 return  # the main thread meets the same error at its next record
 
-    def rescue(self):
+    def rescue(self) -> None:
         """Publish what a dead child left in ``spool/tmp`` (called by the supervisor)."""
         for sequence in (self.slot[SEQUENCE] - 1, self.slot[SEQUENCE]):
             try:
@@ -174,10 +185,11 @@ class Segments:
 class Table:
     """A chunk table, and the claims on its chunks."""
 
-    def __init__(self, job, name):
+    def __init__(self, job: Job, name: str) -> None:
         self.folder = os.path.join(job.work_dir, "submissions", name)
         described = read_json(os.path.join(self.folder, "chunks.json"))
-        self.chunks, self.width = described["chunks"], max(1, described["width"])
+        self.chunks: list[list[int]] = described["chunks"]
+        self.width: int = max(1, described["width"])
         self.identity = self._make_identity(job)
         self.column = job.element % self.width
         self.taken = bytearray(len(self.chunks))
@@ -185,7 +197,7 @@ class Table:
         self.refusals = 0
         self._look_around()
 
-    def _make_identity(self, job):
+    def _make_identity(self, job: Job) -> str:
         """Make the file that every claim of this job is a link of."""
         path = os.path.join(self.folder, "claims", f"worker-{job.worker}")
         try:
@@ -198,20 +210,20 @@ class Table:
             os.close(fd)
         return path
 
-    def _look_around(self):
+    def _look_around(self) -> None:
         self.refusals = 0
         for name in os.listdir(os.path.join(self.folder, "claims")):
             if name.isdigit():
                 self.taken[int(name)] = 1
 
-    def tasks(self, ichunk):
+    def tasks(self, ichunk: int) -> range | list[int]:
         """Return the itasks of a chunk, in order."""
         runs = self.chunks[ichunk]
         if len(runs) == 2:
             return range(runs[0], runs[1])
         return [i for k in range(0, len(runs), 2) for i in range(runs[k], runs[k + 1])]
 
-    def claim_next(self):
+    def claim_next(self) -> int | None:
         """Claim one more chunk: the first round first, in it the own column first. None at the end."""
         while True:
             self.first = self.taken.find(0, self.first)
@@ -226,7 +238,7 @@ class Table:
                 if self.refusals > 3:
                     self._look_around()
 
-    def claim(self, ichunk):
+    def claim(self, ichunk: int) -> bool:
         """Claim this chunk; False if it is another's."""
         self.taken[ichunk] = 1
         path = os.path.join(self.folder, "claims", f"{ichunk:06d}")
@@ -242,7 +254,7 @@ class Table:
             return self._claim_without_links(path)
         return True
 
-    def _claim_without_links(self, path):
+    def _claim_without_links(self, path: str) -> bool:
         try:
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except FileExistsError:
@@ -257,12 +269,12 @@ class Table:
 class Tasks:
     """Random access to the pickled tasks in ``tasks.zip``."""
 
-    def __init__(self, work_dir):
+    def __init__(self, work_dir: str) -> None:
         flags = os.O_RDONLY | os.O_CLOEXEC
         self.archive = os.open(os.path.join(work_dir, "tasks.zip"), flags)
         self.index = os.open(os.path.join(work_dir, "tasks.index"), flags)
 
-    def read(self, itasks):
+    def read(self, itasks: Iterable[int]) -> Iterator[bytes | None]:
         """Yield the pickle of each task (None if it is damaged), reading neighbours in one go."""
         itasks = list(itasks)
         k = 0
@@ -275,7 +287,7 @@ class Tasks:
                 yield pickled if len(pickled) == size and crc32(pickled) == crc else None
             k += len(rows)
 
-    def _rows(self, itasks, k):
+    def _rows(self, itasks: list[int], k: int) -> list[tuple[int, int, int]]:
         """Return the index rows from the k-th task on that are read together."""
         stop = k + 1
         while stop < len(itasks) and itasks[stop] == itasks[stop - 1] + 1 and stop - k < LARGEST_RUN:
@@ -287,7 +299,7 @@ class Tasks:
         together = [row for row in rows if row[0] + row[1] <= end]
         return together or rows[:1]
 
-    def _pread(self, size, offset):
+    def _pread(self, size: int, offset: int) -> bytes:
         data = os.pread(self.archive, size, offset)
         while len(data) < size:
             more = os.pread(self.archive, size - len(data), offset + len(data))
@@ -300,12 +312,12 @@ class Tasks:
 class Capture:
     """Where a task's stdout or stderr goes: an unlinked file that a child's death leaves readable."""
 
-    def __init__(self, number):
+    def __init__(self, number: int) -> None:
         self.number = number
         self.fd = self._unlinked_file()
 
     @staticmethod
-    def _unlinked_file():
+    def _unlinked_file() -> int:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         for folder in (os.environ.get("TMPDIR"), "/tmp", "/dev/shm"):
             path = os.path.join(folder or "/tmp", f".pypoolparty-{os.getpid()}-{time.time_ns()}")
@@ -317,10 +329,10 @@ class Capture:
                 continue
         return os.memfd_create("pypoolparty")
 
-    def begin(self):
+    def begin(self) -> None:
         os.dup2(self.fd, self.number, inheritable=True)
 
-    def take(self):
+    def take(self) -> bytes:
         """Return what was written since the last time."""
         size = os.fstat(self.fd).st_size
         if not size:
@@ -338,11 +350,11 @@ class Capture:
 class Pickler:
     """Bytes to and from objects; brings cloudpickle only where it is needed."""
 
-    def __init__(self, job):
+    def __init__(self, job: Job) -> None:
         self.job = job
-        self.cloudpickle = None
+        self.cloudpickle: ModuleType | None = None
 
-    def import_cloudpickle(self):
+    def import_cloudpickle(self) -> ModuleType:
         if self.cloudpickle is None:
             library = os.path.join(self.job.work_dir, "lib.zip")
             if not self.job.same_python:
@@ -355,30 +367,31 @@ class Pickler:
             self.cloudpickle = cloudpickle
         return self.cloudpickle
 
-    def loads(self, data):
+    def loads(self, data: bytes) -> Any:
         if self.cloudpickle is None and b"cloudpickle" in data:
             self.import_cloudpickle()
         return pickle.loads(data)
 
-    def dumps(self, value):
+    def dumps(self, value: Any) -> bytes:
         try:
             data = pickle.dumps(value, 5)
             if b"__main__" not in data:
                 return data
         except Exception:
             pass
-        return self.import_cloudpickle().dumps(value, 5)
+        pickled: bytes = self.import_cloudpickle().dumps(value, 5)
+        return pickled
 
-    def dump_result(self, value):
+    def dump_result(self, value: Any) -> tuple[int, bytes]:
         """Return the kind and the bytes of a returned value."""
         try:
             return RETURNED, self.dumps(value)
         except Exception as error:
-            from multiprocessing.pool import MaybeEncodingError
+            from multiprocessing.pool import MaybeEncodingError  # type: ignore[attr-defined]
 
             return RAISED, self.dump_exception(MaybeEncodingError(error, value))
 
-    def dump_exception(self, error):
+    def dump_exception(self, error: BaseException) -> bytes:
         """Return the bytes of an exception: itself, what it can be rebuilt from, and texts."""
         import traceback
 
@@ -395,14 +408,14 @@ class Pickler:
         }
         return pickle.dumps(described, 5)
 
-    def _try_dumps(self, value):
+    def _try_dumps(self, value: Any) -> bytes | None:
         try:
             return self.dumps(value)
         except Exception:
             return None
 
 
-def _text_of(error):
+def _text_of(error: BaseException) -> str:
     try:
         return str(error)
     except Exception:
@@ -412,7 +425,7 @@ def _text_of(error):
 class Child:
     """Works off chunks in one process: claim, run, record, until nothing is unclaimed."""
 
-    def __init__(self, job, segments, slot, captures):
+    def __init__(self, job: Job, segments: Segments, slot: memoryview[int], captures: tuple[Capture, Capture]) -> None:
         self.job, self.segments, self.slot = job, segments, slot
         self.out, self.err = captures
         self.pickler = Pickler(job)
@@ -420,12 +433,12 @@ class Child:
         self.number_done = 0
         self.longest = 0.0
         self.modules_seen = 0
-        self.c_flush = None
+        self.c_flush: Callable[[None], object] | None = None
 
-    def run(self):
+    def run(self) -> int:
         """Work until there is a reason to leave; return it."""
-        for number in ENDING_SIGNALS:
-            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        for ending in ENDING_SIGNALS:
+            signal.signal(ending, signal.default_int_handler if ending == signal.SIGINT else signal.SIG_DFL)
         self.job.limit_memory()
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         self.out.begin()
@@ -445,7 +458,7 @@ class Child:
                 return reason
         return EXHAUSTED
 
-    def _load(self):
+    def _load(self) -> None:
         with open(os.path.join(self.job.work_dir, "function.pickle"), "rb") as stream:
             self.call, initializer, initargs = self.pickler.loads(stream.read())
         if self.call is None:
@@ -456,9 +469,10 @@ class Child:
         if initializer is not None:
             initializer(*initargs)
 
-    def _work_off(self, number, table):
+    def _work_off(self, number: int, table: Table) -> int:
         """Work off one table from where the slot stands."""
         slot = self.slot
+        ichunk: int | None
         if slot[TABLE] == number and slot[CHUNK] >= 0:
             ichunk, position = slot[CHUNK], slot[POSITION]
         else:
@@ -473,7 +487,7 @@ class Child:
             ichunk, position = self._claim(table), 0
         return EXHAUSTED
 
-    def _claim(self, table):
+    def _claim(self, table: Table) -> int | None:
         if self.job.elastic:
             return table.claim_next()
         mine = self.job.element
@@ -481,7 +495,7 @@ class Child:
             return None
         return mine if table.claim(mine) else None
 
-    def _run_chunk(self, itasks, position):
+    def _run_chunk(self, itasks: range | list[int], position: int) -> int | None:
         """Run the tasks of a chunk from `position` on; return a reason to leave, or None."""
         slot = self.slot
         itasks = itasks[position:]
@@ -498,7 +512,7 @@ class Child:
             self.number_done += 1
         return None
 
-    def _reason_to_leave(self):
+    def _reason_to_leave(self) -> int | None:
         if os.getppid() != self.parent:
             return ORPHANED
         if self.job.max_tasks and self.number_done >= self.job.max_tasks:
@@ -507,7 +521,7 @@ class Child:
             return OUT_OF_TIME
         return None
 
-    def _run_task(self, itask, pickled):
+    def _run_task(self, itask: int, pickled: bytes) -> None:
         cpu = _cpu_seconds()
         start = time.time()
         try:
@@ -524,7 +538,7 @@ class Child:
         self._flush_streams()
         self.segments.append(kind, itask, stat.encode(), value, self.out.take(), self.err.take())
 
-    def _flush_streams(self):
+    def _flush_streams(self) -> None:
         for stream in (sys.stdout, sys.stderr):
             try:
                 stream.flush()
@@ -538,12 +552,12 @@ class Child:
             self.c_flush(None)
 
 
-def _cpu_seconds():
+def _cpu_seconds() -> float:
     own, children = getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN)
     return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
 
 
-def _has_foreign_extension():
+def _has_foreign_extension() -> bool:
     """Tell whether C code besides Python's own is loaded, whose stdio has a buffer of its own."""
     if "ctypes" in sys.modules:
         return True
@@ -554,7 +568,7 @@ def _has_foreign_extension():
     return False
 
 
-def _find_c_flush():
+def _find_c_flush() -> Callable[[None], object] | None:
     try:
         import ctypes
 
@@ -563,13 +577,13 @@ def _find_c_flush():
         return None
 
 
-def _apply(task):
+def _apply(task: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]) -> Any:
     func, args, kwds = task
     return func(*args, **kwds)
 
 
-def _starred(func):
-    def call(task):
+def _starred(func: Callable[..., Any]) -> Callable[[Any], Any]:
+    def call(task: Iterable[Any]) -> Any:
         return func(*task)
 
     return call
@@ -578,7 +592,7 @@ def _starred(func):
 class Job:
     """This queue-job: where it stands in its submission, and what it was told."""
 
-    def __init__(self, work_dir, submission, element):
+    def __init__(self, work_dir: str, submission: str, element: int) -> None:
         self.work_dir = work_dir
         self.started = time.time()
         self.session = read_json_patiently(os.path.join(work_dir, "session.json"))
@@ -598,9 +612,9 @@ class Job:
         self.deadline = self._find_deadline()
         self.same_python = True
 
-    def _find_deadline(self):
+    def _find_deadline(self) -> float:
         """Return when the queue-job will be killed for its time limit, less a margin to leave in."""
-        limit = self.submission.get("time_limit")
+        limit: float | None = self.submission.get("time_limit")
         told = os.environ.get("SLURM_JOB_END_TIME", "")
         if told.isdigit():
             return int(told) - 5.0
@@ -608,7 +622,7 @@ class Job:
             return self.started + limit - min(10.0, 0.1 * limit)
         return float("inf")
 
-    def enter_environment(self):
+    def enter_environment(self) -> None:
         """Take over the variables, the folder and the import path of the main process."""
         exported = read_json(os.path.join(self.work_dir, "environment.json"))
         self.same_python = exported["prefix"] == sys.prefix and exported["version"] == sys.version
@@ -631,7 +645,7 @@ class Job:
         except OSError as error:
             print(f"pypoolparty: can not enter {exported['cwd']!r} on {self.host}: {error}", file=sys.stderr)
 
-    def limit_memory(self):
+    def limit_memory(self) -> None:
         """Limit the data of this process, where no scheduler does it."""
         limit = self.submission.get("enforce_mem")
         if limit:
@@ -643,7 +657,7 @@ class Job:
 class Supervisor:
     """Starts the children of a queue-job, watches over them, and says hello and goodbye."""
 
-    def __init__(self, job):
+    def __init__(self, job: Job) -> None:
         self.job = job
         self.number = job.submission.get("workers_per_job", 1)
         interval = job.submission["flush_interval"]
@@ -654,11 +668,11 @@ class Supervisor:
         self.own = Segments(job, "s", self.slots[self.number], interval=0.0)
         self.segments = [Segments(job, str(k), self.slots[k], interval) for k in range(self.number)]
         self.captures = [(Capture(1), Capture(2)) for _ in range(self.number)]
-        self.children = {}
+        self.children: dict[int, int] = {}
         self.oom_kills = _count_oom_kills()
         self.signal = 0
 
-    def run(self):
+    def run(self) -> int:
         """Run to the end and return the exit code."""
         for number in ENDING_SIGNALS:
             signal.signal(number, self._on_signal)
@@ -673,22 +687,22 @@ class Supervisor:
         self._say(GOODBYE, self._goodbye(reason))
         return 128 + self.signal if self.signal else 0
 
-    def _goodbye(self, reason):
+    def _goodbye(self, reason: str) -> dict[str, Any]:
         counts = {str(k): self.slots[k][SEQUENCE] for k in range(self.number)}
         counts["s"] = self.slots[self.number][SEQUENCE] + 1  # and this one
         return {"reason": reason, "signal": self.signal, "segments": counts}
 
-    def _on_signal(self, number, frame):
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if not self.signal:
             self.signal = number
             raise Terminated
 
-    def _say(self, kind, content):
+    def _say(self, kind: int, content: dict[str, Any]) -> None:
         content.update(worker=self.job.worker, element=self.job.element, host=self.job.node, pid=os.getpid())
         content.update(job=self.job.job_id, time=time.time(), started=self.job.started)
         self.own.append(kind, 0, value=json.dumps(content).encode())
 
-    def _start(self, k):
+    def _start(self, k: int) -> None:
         """Fork the child of slot `k`."""
         self.slots[k][REASON] = 0
         pid = os.fork()
@@ -710,7 +724,7 @@ class Supervisor:
         finally:
             os._exit(code)
 
-    def _watch(self):
+    def _watch(self) -> str:
         """Wait for the children; return the reason why the last one left."""
         reason = EXHAUSTED
         while self.children:
@@ -729,7 +743,7 @@ class Supervisor:
                 reason = NOT_LOADED
         return REASONS.get(reason, str(reason))
 
-    def _bury(self, k, status, usage):
+    def _bury(self, k: int, status: int, usage: Any) -> bool:
         """Report the death of a child; True if another may go on with the task after."""
         if os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGTERM, signal.SIGKILL):
             time.sleep(0.05)  # who kills a queue-job often signals the child first, then us
@@ -742,7 +756,7 @@ class Supervisor:
         slot[TASK] = NONE
         return itask >= 0
 
-    def _describe_death(self, status, usage):
+    def _describe_death(self, status: int, usage: Any) -> bytes:
         killed = os.WIFSIGNALED(status)
         oom_kills = _count_oom_kills()
         described = {
@@ -755,7 +769,7 @@ class Supervisor:
         self.oom_kills = oom_kills
         return pickle.dumps(described, 5)
 
-    def _end_children(self):
+    def _end_children(self) -> None:
         """Let nothing of this job outlive it, and keep what it has done."""
         for number, seconds in ((signal.SIGTERM, 1.0), (signal.SIGKILL, 5.0)):
             for pid in self.children:
@@ -768,13 +782,13 @@ class Supervisor:
                 time.sleep(0.01)
 
 
-def _complain():
+def _complain() -> None:
     import traceback
 
     os.write(2, traceback.format_exc().encode())
 
 
-def _run_exit_functions():
+def _run_exit_functions() -> None:
     import atexit
 
     atexit._run_exitfuncs()
@@ -782,7 +796,7 @@ def _run_exit_functions():
         stream.flush()
 
 
-def _count_oom_kills():
+def _count_oom_kills() -> int:
     """Return how often the kernel killed for memory in this process's cgroup (v2 or v1)."""
     try:
         with open("/proc/self/cgroup") as stream:
@@ -805,7 +819,7 @@ def _count_oom_kills():
     return 0
 
 
-def find_element(argument):
+def find_element(argument: str | None) -> int:
     """Return the index of this queue-job in its submission."""
     if argument is not None:
         return int(argument)
@@ -816,7 +830,7 @@ def find_element(argument):
     raise SystemExit("pypoolparty: this is no element of an array, and no ELEMENT was given")
 
 
-def main(argv):
+def main(argv: list[str]) -> int:
     """Run one queue-job."""
     element = find_element(argv[3] if len(argv) > 3 else None)
     job = Job(argv[1], argv[2], element)

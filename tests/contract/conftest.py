@@ -65,10 +65,14 @@ def _marks_for(name, marks):
 
 
 def pytest_collection_modifyitems(items):
-    """Let a body that hangs fail by itself, and the others run."""
+    """Let a body that hangs fail by itself, and let no exception of a thread or a finalizer go unseen."""
     for item in items:
-        if HERE in item.path.parents and item.get_closest_marker("timeout") is None:
+        if HERE not in item.path.parents:
+            continue
+        if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(120, method="signal"))
+        for kind in ("PytestUnhandledThreadExceptionWarning", "PytestUnraisableExceptionWarning"):
+            item.add_marker(pytest.mark.filterwarnings(f"error::pytest.{kind}"), append=False)
 
 
 @pytest.fixture

@@ -18,6 +18,12 @@ def wait_until(condition, message="it", timeout=30):
         time.sleep(0.02)
 
 
+def end(pool):
+    """Let the work end, and the pool."""
+    pool.close()
+    pool.join()
+
+
 def open_gate(folder):
     """Let the tasks go on that wait in `functions.leave_mark_and_wait`."""
     Path(folder, "gate").touch()

@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from tests.contract import functions as f
-from tests.contract.helpers import files_in, one_session_in, sessions_in, text_of_task, texts_in
+from tests.contract.helpers import end, files_in, one_session_in, sessions_in, text_of_task, texts_in
 
 pytestmark = pytest.mark.beyond
 
@@ -32,6 +32,7 @@ def mode_of(path):
 def test_removed_at_the_end(pool, folder):
     """A map without mistakes, words or wishes leaves no work_dir."""
     assert [0, 1, 4] == pool.map(f.square, range(3))
+    end(pool)
     assert [] == sessions_in(folder)
 
 
@@ -41,6 +42,7 @@ def test_kept_on_request(make_pool, folder):
     """With `keep_work_dir` it stays, and is for nobody else's eyes."""
     pool = make_pool(keep_work_dir=True)
     assert [0, 1, 4] == pool.map(f.square, range(3))
+    end(pool)
     session = one_session_in(folder)
     assert 0o700 == mode_of(session)
     assert 0o600 == mode_of(session / "environment.json")
@@ -52,6 +54,7 @@ def test_kept_after_an_exception(pool, folder):
     """After an exception it stays, with the traceback in it."""
     with pytest.raises(ValueError, match="bad task"):
         pool.map(f.raise_for_three, range(5))
+    end(pool)
     session = one_session_in(folder)
     line = 'raise ValueError("bad task", x)'
     assert any(line in text for text in texts_in(session / "tasks.exceptions.zip"))
@@ -62,6 +65,7 @@ def test_kept_after_an_exception(pool, folder):
 def test_output_of_tasks(pool, folder):
     """What a task writes to stderr keeps the work_dir, and each task's output is found by its number."""
     assert [0, 1, 2] == pool.map(f.speak, range(3))
+    end(pool)
     session = one_session_in(folder)
     for itask in range(3):
         assert f"task {itask} to stdout\n" == text_of_task(session, "stdout", itask)
@@ -69,10 +73,22 @@ def test_output_of_tasks(pool, folder):
 
 
 @pytest.mark.leaves_work_dir
+def test_archives_are_whole_when_map_returns(make_pool, folder):
+    """Who looks into the work_dir after `map` finds ordinary zip files there; the pool need not have ended."""
+    pool = make_pool(keep_work_dir=True)
+    for _ in range(3):
+        pool.map(f.speak, range(3))
+    for session in sessions_in(folder):
+        assert 3 == len(texts_in(session / "tasks.results.zip"))
+        assert "task 2 to stdout\n" == text_of_task(session, "stdout", 2)
+
+
+@pytest.mark.leaves_work_dir
 def test_output_from_below_python(make_pool, folder):
     """Output of C code and of child processes is a task's output as well; stdout keeps no work_dir."""
     pool = make_pool(keep_work_dir=True)
     assert [0, 1] == pool.map(f.speak_below_python, range(2))
+    end(pool)
     session = one_session_in(folder)
     for itask in range(2):
         expected = f"task {itask} by write\ntask {itask} by child\n"
@@ -82,6 +98,7 @@ def test_output_from_below_python(make_pool, folder):
 def test_stdout_alone_keeps_nothing(pool, folder):
     """Words on stdout are no reason to keep the work_dir."""
     assert [None] == pool.map(print, ["hello"])
+    end(pool)
     assert [] == sessions_in(folder)
 
 
@@ -107,8 +124,7 @@ def test_many_calls_become_one_submission(make_pool, folder):
     pool = make_pool(keep_work_dir=True)
     results = [pool.apply_async(f.square, (x,)) for x in range(20)]
     assert [x * x for x in range(20)] == [result.get(90) for result in results]
-    pool.close()
-    pool.join()
+    end(pool)
     submissions = [path for session in sessions_in(folder) for path in (session / "submissions").iterdir()]
     assert len(submissions) <= 2
 
@@ -127,6 +143,7 @@ def test_most_hostile_work_dir(make_pool, folder):
     """A folder may have all of these in its name, and the output is there all the same."""
     pool = make_pool(work_dir=str(folder / " ".join(HOSTILE_NAMES.values())), keep_work_dir=True)
     assert [0, 1, 2] == pool.map(f.speak, range(3))
+    end(pool)
     assert "task 2 to stdout\n" == text_of_task(one_session_in(folder), "stdout", 2)
 
 

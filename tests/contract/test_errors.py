@@ -74,8 +74,9 @@ def test_exception_with_a_cause(pool):
 def test_map_waits_for_all_tasks(pool, tmp_path):
     """A failure does not keep the other tasks from running, and `map` waits for them."""
     task = functools.partial(f.leave_mark, str(tmp_path), bad=(0, 2))
-    with pytest.raises(ValueError, match=r"^[02]$"):
+    with pytest.raises(ValueError, match=r"[02]") as caught:
         pool.map(task, range(6), chunksize=1)
+    assert caught.value.args in [(0,), (2,)]
     assert 6 == number_of_marks(tmp_path, "ran-")
 
 
@@ -83,8 +84,9 @@ def test_map_waits_for_all_tasks(pool, tmp_path):
 @pytest.mark.cannot("multiprocessing", reason="it raises the failure that comes first in time")
 def test_map_raises_the_first_failure(pool):
     """`map` raises the failure of the lowest task, whichever failed first in time."""
-    with pytest.raises(ValueError, match=r"^1$"):
+    with pytest.raises(ValueError, match="1") as caught:
         pool.map(f.raise_late_then_early, range(4), chunksize=1)
+    assert (1,) == caught.value.args
 
 
 def test_pool_lives_on_after_a_failure(pool):

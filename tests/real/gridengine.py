@@ -6,11 +6,10 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
-from tests.real import packages
+from tests.real import commands, packages
 from tests.real.daemons import DaemonsUnavailable, environment_of, kill, pids, running, stop, tail, wait_until
 from tests.real.gridengine_conf import ADDITIONS, GLOBAL, QUEUE, SCHEDULER, edited
 
@@ -18,8 +17,6 @@ ROOT = Path("/var/lib/gridengine")
 CELL = ROOT / "default"
 SPOOL = Path("/var/spool/gridengine")
 RUN = Path("/run/pypoolparty-gridengine")  # ours alone, so that a Grid Engine of somebody else is told apart
-
-Completed = subprocess.CompletedProcess[str]
 
 
 class GridEngine:
@@ -51,7 +48,7 @@ class GridEngine:
         if os.geteuid() != 0:
             raise DaemonsUnavailable("only root can start Grid Engine's daemons")
         self.started_here = True
-        with self._nothing_left_on_failure():
+        with commands.nothing_left_on_failure("Grid Engine", self.down, self.log_tail):
             self._name_this_host()
             self.start_master()
             self._configure()
@@ -63,17 +60,6 @@ class GridEngine:
         with contextlib.suppress(subprocess.SubprocessError, OSError):
             return self.run("qconf", "-sh", timeout=10).returncode == 0
         return False
-
-    @contextlib.contextmanager
-    def _nothing_left_on_failure(self) -> Iterator[None]:
-        try:
-            yield
-        except BaseException as error:
-            shown = self.log_tail()
-            self.down()
-            if isinstance(error, Exception) and not isinstance(error, DaemonsUnavailable):
-                raise DaemonsUnavailable(f"Grid Engine did not come up: {error}\n{shown}") from error
-            raise
 
     def down(self, *, of_any_process: bool = False) -> None:
         """Delete all jobs and stop the daemons that this object started, or (by hand) any process of ours."""
@@ -147,18 +133,9 @@ class GridEngine:
 
     # -- use -----------------------------------------------------------------------------------
 
-    def run(self, *argv: str, timeout: float = 60, cwd: Path | None = None) -> Completed:
+    def run(self, *argv: str, timeout: float = 60, cwd: Path | None = None) -> commands.Completed:
         """Run a command as a client."""
-        return subprocess.run(
-            argv,
-            env=self._full_environment(),
-            cwd=cwd,
-            capture_output=True,
-            text=True,
-            errors="surrogateescape",
-            timeout=timeout,
-            check=False,
-        )
+        return commands.run(argv, self.environment, timeout=timeout, cwd=cwd)
 
     def queue(self) -> list[str]:
         """List the ids of all jobs, of arrays as 7.3 for each element, whatever their state."""
@@ -172,30 +149,12 @@ class GridEngine:
         early = Path("/tmp").glob("*_messages.*")
         return tail([SPOOL / "qmaster" / "messages", *SPOOL.glob("execd/*/messages"), *early])
 
-    def _full_environment(self) -> dict[str, str]:
-        return {**os.environ, "PATH": packages.search_path(), **self.environment}
-
     def _checked(self, *argv: str) -> str:
-        done = self.run(*argv)
-        if done.returncode != 0:
-            raise DaemonsUnavailable(f"{' '.join(argv)} failed: {done.stdout}{done.stderr}")
-        return done.stdout
+        return commands.checked(argv, self.environment)
 
     def _launch(self, program: str, pid_variable: str, pid_file: Path) -> None:
         """Run a daemon, which goes into the background by itself."""
-        environment = {**self._full_environment(), pid_variable: str(pid_file)}
-        done = subprocess.run(
-            [program],
-            env=environment,
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise DaemonsUnavailable(f"{program} failed: {done.stdout}{done.stderr}\n{self.log_tail()}")
+        commands.checked([program], {**self.environment, pid_variable: str(pid_file)})
 
     def _takes_jobs(self) -> bool:
         """Tell whether the queue has no letter of state: 'au' means that the executor was not heard yet."""

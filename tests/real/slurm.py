@@ -6,15 +6,13 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tests.real import packages, slurm_accounting
+from tests.real import commands, packages, slurm_accounting
 from tests.real.daemons import DaemonsUnavailable, free_ports, is_alive, kill, running, stop, tail, wait_until
 from tests.real.slurm_conf import Layout, Shape, cgroup_conf, slurm_conf
 from tests.real.slurm_jobs import job_processes, stepds
-
-Completed = subprocess.CompletedProcess[str]
 
 
 class SlurmCluster:
@@ -76,24 +74,13 @@ class SlurmCluster:
         if self.is_up():
             raise DaemonsUnavailable(f"a Slurm is already up in {self.folder}")
         self.down()  # what a killed one may have left
-        with self._nothing_left_on_failure():
+        with commands.nothing_left_on_failure("Slurm", self.down, self.log_tail):
             self._make_folders()
             self._start_daemons()
 
     def is_up(self) -> bool:
         """Tell whether the controller of this folder runs."""
         return self._running("slurmctld") is not None
-
-    @contextlib.contextmanager
-    def _nothing_left_on_failure(self) -> Iterator[None]:
-        try:
-            yield
-        except BaseException as error:
-            shown = self.log_tail()
-            self.down()
-            if isinstance(error, Exception) and not isinstance(error, DaemonsUnavailable):
-                raise DaemonsUnavailable(f"Slurm did not come up: {error}\n{shown}") from error
-            raise
 
     def _make_folders(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -113,7 +100,7 @@ class SlurmCluster:
             (self.folder / "cgroup.conf").write_text(text)
         self._start_munge()
         if self.shape.accounting:
-            slurm_accounting.start(self.at, self._full_environment(), port)
+            slurm_accounting.start(self.at, self.environment, port)
         self.start_controller()
         for name in self.shape.node_names:
             self._launch("slurmd", "-N", name, "-f", str(self.at.conf))
@@ -199,18 +186,9 @@ class SlurmCluster:
 
     # -- use -----------------------------------------------------------------------------------
 
-    def run(self, *argv: str, timeout: float = 60, cwd: Path | None = None) -> Completed:
+    def run(self, *argv: str, timeout: float = 60, cwd: Path | None = None) -> commands.Completed:
         """Run a command as a client of this cluster."""
-        return subprocess.run(
-            argv,
-            env=self._full_environment(),
-            cwd=cwd,
-            capture_output=True,
-            text=True,
-            errors="surrogateescape",  # names of jobs may hold any byte
-            timeout=timeout,
-            check=False,
-        )
+        return commands.run(argv, self.environment, timeout=timeout, cwd=cwd)
 
     def queue(self) -> list[str]:
         """List the ids of all jobs and array elements that wait, run or complete."""
@@ -225,24 +203,10 @@ class SlurmCluster:
         done.check_returncode()  # no answer is not an empty queue
         return done.stdout.split()
 
-    def _full_environment(self) -> dict[str, str]:
-        clean = {key: value for key, value in os.environ.items() if not key.startswith(("SLURM_", "SBATCH_"))}
-        return {**clean, "PATH": packages.search_path(), **self.environment}
-
     def _launch(self, *argv: str) -> None:
         """Run a daemon, which goes into the background by itself."""
-        with open(self.at.log / "start.log", "ab") as log:
-            done = subprocess.run(
-                argv,
-                env=self._full_environment(),
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                timeout=60,
-                check=False,
-            )
-        if done.returncode != 0:
+        done = commands.launch(argv, self.environment, self.at.log / "start.log")
+        if done.wait(timeout=60) != 0:
             raise DaemonsUnavailable(f"{' '.join(argv)} failed:\n{self.log_tail()}")
 
     def _running(self, daemon: str) -> int | None:

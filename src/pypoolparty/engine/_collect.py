@@ -83,8 +83,8 @@ def _keep(record: Record, found: Harvest, ledger: Ledger, work_dir: WorkDir) -> 
             found.deliveries.append((itask, False, error))
     else:
         found.outcomes.append((itask, Outcome.RAISED))
-        error = payload.load_exception(record.value, itask, work_dir.path)
-        found.deliveries.append((itask, False, error))
+        raised = payload.load_exception(record.value, itask, work_dir.path)
+        found.deliveries.append((itask, False, raised))
 
 
 def _event_of(record: Record, segment: Segment) -> Event:

@@ -193,7 +193,7 @@ class MapRun:
             "enforce_mem": self.options.resources.mem if self.options.enforce_mem else None,
         }
         self.work_dir.write_submission(number, described, action.chunks)
-        n_tasks = sum(len(tasks_of(chunk)) for chunk in action.chunks)  # type: ignore[arg-type]
+        n_tasks = sum(len(tasks_of(chunk)) for chunk in action.chunks)
         planned = Planned(
             number,
             f"{self.session_id}-{number:04d}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -259,13 +259,17 @@ class Store:
         """Lock the state, lend it to be changed, and write it unless there is an exception."""
         with open(self.lock_path, "ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            state = self.read()
-            yield state
-            self.write(state)
+            try:
+                state = self.read()
+                yield state
+                self.write(state)
+            finally:
+                fcntl.flock(lock, fcntl.LOCK_UN)  # runners that have just been forked may still hold a copy
 
     def write(self, state: State) -> None:
         """Write the state; it appears at once or not at all."""
-        write_whole(self.state_path, json.dumps(to_json(state), indent=1).encode())
+        text = json.dumps(to_json(state), separators=(",\n", ": "))  # a line for each value, as fast as none
+        write_whole(self.state_path, text.encode())
 
 
 def write_whole(path: str, content: bytes) -> None:
@@ -274,8 +278,3 @@ def write_whole(path: str, content: bytes) -> None:
     with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(content)
     os.replace(part, path)
-
-
-def ids_text(numbers: Iterable[object]) -> str:
-    """Join numbers by commas."""
-    return ",".join(str(number) for number in numbers)
