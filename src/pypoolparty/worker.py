@@ -191,7 +191,7 @@ class Table:
         self.chunks: list[list[int]] = described["chunks"]
         self.width: int = max(1, described["width"])
         self.identity = self._make_identity(job)
-        self.column = job.element % self.width
+        self.column: int = job.element % self.width
         self.taken = bytearray(len(self.chunks))
         self.first = 0
         self.refusals = 0

@@ -66,6 +66,7 @@ def _marks_for(name, marks):
 
 def pytest_collection_modifyitems(items):
     """Let a body that hangs fail by itself, and let no exception of a thread or a finalizer go unseen."""
+    items[:] = [item for item in items if not _has_no_backend(item)]
     for item in items:
         if HERE not in item.path.parents:
             continue
@@ -73,6 +74,12 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.timeout(120, method="signal"))
         for kind in ("PytestUnhandledThreadExceptionWarning", "PytestUnraisableExceptionWarning"):
             item.add_marker(pytest.mark.filterwarnings(f"error::pytest.{kind}"), append=False)
+
+
+def _has_no_backend(item):
+    """Tell whether ``--backends`` left none of those that the body is for."""
+    callspec = getattr(item, "callspec", None)
+    return callspec is not None and callspec.params.get("backend", "") not in ("", *BACKENDS)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Real schedulers as fixtures: up for the first test that asks for them, down at the end of the session."""
 
-import atexit
 import contextlib
 import os
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ import pytest
 
 from tests.real.daemons import DaemonsUnavailable
 from tests.real.gridengine import GridEngine
+from tests.real.guard import guarded
 from tests.real.slurm import SlurmCluster
 
 Daemons = TypeVar("Daemons", SlurmCluster, GridEngine)
@@ -46,17 +46,16 @@ def grid_engine() -> Iterator[GridEngine]:
 
 @contextlib.contextmanager
 def _up(daemons: Daemons) -> Iterator[Daemons]:
-    """Bring up and down; the interpreter's exit brings down what an interrupted session leaves."""
-    atexit.register(daemons.down)
-    try:
-        daemons.up()
-    except DaemonsUnavailable as error:
-        _unavailable(error.reason)
-    try:
-        yield daemons
-    finally:
-        daemons.down()
-        atexit.unregister(daemons.down)
+    """Bring up and down; a guard does the latter when this process is killed."""
+    with guarded(daemons):
+        try:
+            daemons.up()
+        except DaemonsUnavailable as error:
+            _unavailable(error.reason)
+        try:
+            yield daemons
+        finally:
+            daemons.down()
 
 
 def _unavailable(reason: str) -> NoReturn:

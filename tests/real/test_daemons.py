@@ -134,6 +134,23 @@ def test_slurm_is_taken_down_by_its_folder(tmp_path: Path) -> None:
     assert processes_mentioning(f"{cluster.folder}/") == []
 
 
+def test_slurm_of_a_killed_session_is_taken_down(tmp_path: Path) -> None:
+    """The guard takes the daemons down when the process that brought them up had no chance to."""
+    code = """if True:
+        import os, sys
+        from tests.real.guard import guarded
+        from tests.real.slurm import SlurmCluster
+        cluster = SlurmCluster(sys.argv[1], nodes=1)
+        with guarded(cluster):
+            cluster.up()
+            os.kill(os.getpid(), 9)
+    """
+    folder = tmp_path / "cluster"
+    session = subprocess.run([sys.executable, "-c", code, folder], cwd=Path(__file__).parents[2])
+    assert (session.returncode, (folder / "slurm.conf").exists()) == (-9, True)
+    wait_until(lambda: not processes_mentioning(str(folder)), "the guard took the daemons down and left")
+
+
 def test_slurm_that_does_not_come_up_leaves_no_process(tmp_path: Path) -> None:
     """The reason tells what the daemon said, and what was already up is stopped."""
     cluster = SlurmCluster(tmp_path / "cluster", extra_conf=["SelectType=select/nonsense"])

@@ -23,7 +23,7 @@ from ..events import (
 )
 from ..ledger import Batch, Ledger
 from ..scheduler import Receipt, Scheduler, Target
-from ..states import Death, Job, Outcome, Report, Resources, Submission
+from ..states import Death, Job, JobState, Outcome, Report, Resources, Submission
 from ..verdict import error_of
 from ..work_dir import WorkDir, escape_for_job_script
 from ._calls import Caller
@@ -268,6 +268,10 @@ class MapRun:
                 label = self.scheduler.label(action.submission, k)
                 report = replace(report, stderr_tail=self.work_dir.raw_stderr(label))
             self._apply(Ended(action.submission, k, claimed.get(k, []), report), now)
+        batch = self.ledger.batches[action.submission]
+        stuck = {k for k, _, _ in action.elements if batch.elements[k].state is JobState.ERROR}
+        if stuck:
+            self._cancel([batch], stuck)
 
     def _collect_rescued(self, action: Inspect, now: float) -> None:
         for k, _, _ in action.elements:

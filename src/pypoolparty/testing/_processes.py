@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable, Collection, Iterator
 
 MARK = "PYPOOLPARTY_DUMMY_JOB"
-"""The variable that tells in each process of a job whose it is: ``<folder>/<number>.<index>``."""
+"""The variable that tells in each process of a job whose it is: ``<folder>/<number>.<index>.``"""
 
 
 def mark(folder: str, number: int, index: int) -> str:
     """Return the value of `MARK` for one element."""
-    return os.path.join(folder, f"{number}.{index}")
+    return os.path.join(folder, f"{number}.{index}.")  # the last dot: no mark is the start of another
 
 
 def _stat(pid: int) -> list[bytes]:

@@ -245,6 +245,30 @@ class Store:
         """Return the folder with a job's script and environment."""
         return os.path.join(self.folder, "spool", str(number))
 
+    def keep(self, number: int, script: bytes, environment: dict[str, str]) -> None:
+        """Keep a job's script and environment as they are when it is submitted."""
+        os.makedirs(self.spool(number), mode=0o700, exist_ok=True)
+        variables = b"\0".join(os.fsencode(f"{key}={value}") for key, value in environment.items())
+        write_whole(os.path.join(self.spool(number), "environment"), variables)
+        path = os.path.join(self.spool(number), "script")
+        write_whole(path, script)
+        os.chmod(path, 0o700)
+
+    def environment(self, number: int) -> dict[str, str]:
+        """Return a job's environment as it was when it was submitted."""
+        with open(os.path.join(self.spool(number), "environment"), "rb") as file:
+            variables = [os.fsdecode(variable) for variable in file.read().split(b"\0")]
+        return dict(variable.split("=", 1) for variable in variables if "=" in variable)
+
+    def forget(self, number: int) -> None:
+        """Remove a job's script and environment."""
+        for name in ("environment", "script", ""):
+            path = os.path.join(self.spool(number), name)
+            try:
+                (os.unlink if name else os.rmdir)(path)
+            except OSError:
+                pass
+
     def note(self, number: int, index: int, pid: int) -> str:
         """Return the path of what a runner leaves to tell how its job has ended."""
         return os.path.join(self.folder, "ends", f"{number}.{index}.{pid}")
