@@ -7,6 +7,7 @@ shared file system: no server, no port, nothing held idle, and nothing lost when
 
 from . import errors, local, slurm, sun_grid_engine
 from .choose import Pool, available_backend
+from .resuming import resume
 
 __version__ = "1.0.0.dev0"
 
@@ -16,6 +17,7 @@ __all__ = [
     "available_backend",
     "errors",
     "local",
+    "resume",
     "slurm",
     "sun_grid_engine",
 ]

@@ -166,6 +166,8 @@ def _member_at(fd: int, position: int, end: int) -> Member | None:
     if len(raw) < _LOCAL.size or raw[:4] != b"PK\3\4":
         return None
     crc, _, size, name_size, extra_size = _LOCAL.unpack(raw)[6:]
+    if not name_size:
+        return None  # torn: a file system may show zeros for what it has lost
     rest = os.pread(fd, name_size + extra_size, position + _LOCAL.size)
     if extra_size == _LARGE.size:
         size = _LARGE.unpack(rest[name_size:])[2]

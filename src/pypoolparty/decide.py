@@ -313,7 +313,7 @@ def _plan_actions(ledger: Ledger, policy: Policy, room: int) -> list[Action]:
         return [plan(ledger, policy, room)]
     if policy.is_elastic and ledger.lost_capacity:
         tables = _open_tables(ledger)
-        budget = policy.max_num_resubmissions * len(ledger.batches[1].elements)
+        budget = policy.max_num_resubmissions * len(next(iter(ledger.batches.values())).elements)
         used = sum(len(b.elements) for b in ledger.batches.values() if not b.chunks)
         elements = min(room, ledger.lost_capacity, budget - used)
         if tables and elements > 0:

@@ -17,6 +17,7 @@ from .events import (
     GaveUp,
     Greeted,
     Left,
+    Merged,
     Planned,
     Refused,
     Sent,
@@ -283,8 +284,9 @@ class Ledger:
         if event.reason == "exhausted" and batch.is_elastic:
             batch.is_exhausted = True
 
-    def note_segment(self, worker: str, slot: str) -> None:
+    def _merged(self, event: Merged, now: float) -> None:
         """Count one more merged segment of a worker."""
+        worker, slot, _ = event.segment.rsplit(".", 2)
         found = self._trace(worker)
         if found is not None:
             found[0].merged[slot] = found[0].merged.get(slot, 0) + 1
@@ -383,11 +385,27 @@ class Ledger:
         Refused: _refused,
         Greeted: _greeted,
         Left: _left,
+        Merged: _merged,
         TaskDied: _task_died,
         Ended: _ended,
         Withdrawn: _withdrawn,
         GaveUp: _gave_up,
     }
+
+    def forgive(self) -> None:
+        """Begin anew after a replay: nothing is held against tasks or scheduler, what hung in the air is in doubt."""
+        self.attempts, self.free_attempts, self.over_charged = {}, {}, set()
+        self.fruitless = self.bad_environments = self.submit_failures = self.lost_capacity = 0
+        self.last_report, self.last_death_at = None, float("-inf")
+        for batch in self.batches.values():
+            if batch.is_withdrawn:
+                batch.in_flight = batch.doubted = None
+                for k, element in enumerate(batch.elements):
+                    if not element.is_ended:
+                        self._end_element(batch, k)
+                self._retire(batch, counts=False)
+            elif batch.in_flight is not None:
+                batch.in_flight, batch.doubted = None, batch.in_flight
 
     # ------------------------------------------------------------------ what the scheduler says
 

@@ -10,13 +10,13 @@ import time
 import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from types import TracebackType
 from typing import Any, Literal
 
 from . import arguments
 from .decide import Policy
-from .engine import Driver, MapRun, Options, Sink
+from .engine import Driver, MapRun, Options, Sink, restore
 from .environment import describe_environment
 from .errors import PoolPartyError
 from .ledger import Ledger
@@ -31,7 +31,7 @@ from .results import (
 )
 from .scheduler import Scheduler
 from .states import Resources
-from .work_dir import NewMap, TasksWriter, WorkDir, make_session_id
+from .work_dir import NewMap, TasksWriter, WorkDir, make_session_id, read_session
 
 __all__ = ["BasePool", "Setting", "make_setting"]
 
@@ -62,6 +62,8 @@ class Setting:
     verbose : bool
     setup : sequence of str
     env : mapping
+    arguments : mapping
+        Of the pool's constructor, for `resume`; without those that are in the work_dir already.
     """
 
     kind: str
@@ -74,6 +76,7 @@ class Setting:
     verbose: bool = False
     setup: Sequence[str] = ()
     env: Mapping[str, str] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
 def make_setting(
@@ -95,8 +98,9 @@ def make_setting(
     env: Mapping[str, str] | None,
     num_chunks: int | None = None,
     enforce_mem: bool = False,
+    own: Mapping[str, Any],
 ) -> Setting:
-    """Check what all pools share, and put it together."""
+    """Check what all pools share, and put it together; `own` are the arguments of this kind of pool alone."""
     interval = arguments.positive_number("polling_interval", polling_interval)
     policy = Policy(
         width=width,
@@ -127,6 +131,16 @@ def make_setting(
         bool(verbose),
         lines,
         arguments.read_environment(env),
+        {
+            "num_simultaneously_running_tasks": width,
+            "python_path": options.python_path,
+            "polling_interval": interval,
+            "keep_work_dir": options.keep_work_dir,
+            "verbose": bool(verbose),
+            "max_num_resubmissions": policy.max_num_resubmissions,
+            **{name: value for name, value in asdict(resources).items() if value not in (None, ())},
+            **own,
+        },
     )
 
 
@@ -383,6 +397,68 @@ class BasePool:
             seconds = min(2 * seconds, LONGEST_WAVE_SECONDS)
         results._set_length(base)
 
+    # ------------------------------------------------------------------ resume
+
+    def resume(
+        self,
+        work_dir: str | os.PathLike[str],
+        redo_raised: bool = False,
+        on_error: OnError = "raise",
+    ) -> list[Any]:
+        """Go on with a map whose main process died or was interrupted, and return its list.
+
+        Queue-jobs that are still in the queue are attached to again. What is lost is submitted again; what is
+        finished is never computed again.
+
+        Parameters
+        ----------
+        work_dir : path
+            Of the map: the folder with ``session.json`` in it.
+        redo_raised : bool
+            Do the tasks again that raised an exception, too.
+        on_error : {"raise", "return"}
+            As in `map`.
+
+        Raises
+        ------
+        NotAWorkDir, UnsafeWorkDir, WrongVersion
+            If the folder can not be resumed.
+        StillInUse
+            If another main process works on it.
+        """
+        values: list[Any] = self.resume_async(work_dir, redo_raised, on_error).get()
+        return values
+
+    def resume_async(
+        self,
+        work_dir: str | os.PathLike[str],
+        redo_raised: bool = False,
+        on_error: OnError = "raise",
+    ) -> MapResult:
+        """Start a `resume` and return its result object."""
+        self._check_running()
+        path = os.path.abspath(os.fspath(work_dir))
+        session = read_session(path)
+        opened = WorkDir.open(path)
+        try:
+            self._setting.scheduler.adopt(path)
+            if redo_raised:
+                opened.set_aside_exceptions()
+            n, driver = session["n_tasks"], self._driver
+            opened.open_reduced(n)
+            ledger, deliveries = restore(opened, n, driver.clock())
+        except BaseException:
+            opened.abandon()
+            raise
+        result = MapResult(n, returns_errors=on_error == "return")
+        result.work_dir = path
+        setting = self._setting
+        setting.options.say(f"resuming {path}: {ledger.n_done} of {n} tasks are done")
+        run = MapRun(opened, ledger, setting.policy, setting.options, setting.scheduler, result, driver.clock)
+        run.welcome_back(deliveries)
+        driver.start(run)
+        return result
+
     # ------------------------------------------------------------------ the end
 
     def close(self) -> None:
@@ -528,6 +604,7 @@ class _NewRun:
             "call": self.call,
             "maxtasksperchild": self.pool._maxtasksperchild,
             "created": time.time(),
+            "arguments": dict(setting.arguments),
         }
         self.work_dir.write_new_map(NewMap(self.function, describe_environment(setting.env), setting.setup, session))
         self.work_dir.open_reduced(n)

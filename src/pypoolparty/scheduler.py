@@ -67,6 +67,9 @@ class Scheduler(Protocol):
     def label(self, submission: int, element: int) -> str:
         """Return the stem of the names of a queue-job's raw output in ``workers``."""
 
+    def adopt(self, work_dir: str) -> None:
+        """Prepare to go on with a map whose main process is gone."""
+
     def close(self) -> None:
         """Let go of what is held."""
 
@@ -211,6 +214,9 @@ class CommandScheduler:
     def label(self, submission: int, element: int) -> str:
         """Return the stem of the names of a queue-job's raw output."""
         return self.dialect.label(submission, element, self.is_array)
+
+    def adopt(self, work_dir: str) -> None:
+        """Nothing to do: the scheduler has its jobs still."""
 
     def close(self) -> None:
         """Nothing is held."""

@@ -30,7 +30,7 @@ TYPE_CHECKING = False  # the real one is in a module that would have to be impor
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from types import FrameType, ModuleType
-    from typing import Any, NoReturn
+    from typing import Any
 
 # One record: magic, CRC of all that follows it, kind, itask, and the sizes of the four parts.
 RECORD = struct.Struct("<4sIIQIQQQ")

@@ -65,8 +65,7 @@ def harvest(segments: Iterable[Segment], ledger: Ledger, work_dir: WorkDir) -> H
                 taken.add(record.itask)
                 counts[record.kind] += 1
                 _keep(record, found, ledger, work_dir)
-        if segment.records and (any(counts) or segment.damage):
-            found.events.append(Merged(segment.name, counts[0], counts[1], counts[2], segment.damage))
+        found.events.append(Merged(segment.name, counts[0], counts[1], counts[2], segment.damage))
     return found
 
 

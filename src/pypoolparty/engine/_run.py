@@ -100,6 +100,7 @@ class MapRun:
         self._refreshed = float("-inf")
         self._finishing_since: float | None = None
         self._elsewhere = 0
+        self._last_submission = work_dir.last_submission()
         self._is_aborted = False
         self._is_cancelling = False
         self._has_failures = False
@@ -112,6 +113,13 @@ class MapRun:
         self.work_dir.log({"event": "NotPicklable", "tasks": runs_of(sorted(failed))})
         self.sink.deliver([(itask, False, error) for itask, error in failed.items()])
 
+    def welcome_back(self, deliveries: list[Delivery]) -> None:
+        """Deliver what an earlier main process has left."""
+        self._has_failures = any(not success for _, success, _ in deliveries)
+        self.work_dir.log({"event": "Resumed", "done": self.ledger.n_done})
+        if deliveries:
+            self.sink.deliver(deliveries)
+
     # ------------------------------------------------------------------ the step
 
     def step(self, now: float, caller: Caller, elsewhere: int) -> bool:
@@ -120,6 +128,7 @@ class MapRun:
         `elsewhere` is how many queue-jobs the pool's other maps have in the queue.
         """
         self._caller, self._elsewhere = caller, elsewhere
+        self.work_dir.beat()
         is_busy = self._collect(now)
         if self._finishing_since is not None:
             return self._finish(now) or is_busy
@@ -145,8 +154,6 @@ class MapRun:
         self._has_failures = self._has_failures or any(o is Outcome.RAISED for _, o in found.outcomes)
         for event in found.events:
             self._apply(event, now)
-        for segment in segments:
-            self.ledger.note_segment(segment.worker, segment.slot)
         if found.deliveries:
             self.sink.deliver(found.deliveries)
         self.work_dir.discard(segments)
@@ -177,7 +184,7 @@ class MapRun:
 
     def _plan(self, action: Plan, now: float) -> None:
         """Write a submission to disk; the next step sends it."""
-        number = len(self.ledger.batches) + 1
+        number = self._last_submission = self._last_submission + 1
         tables = [number, *action.tables] if action.chunks else list(action.tables)
         workers = action.elements * self.options.workers_per_job
         if not action.is_elastic and self.policy.width:

@@ -104,5 +104,6 @@ class Pool(BasePool):
             setup=setup,
             env=env,
             enforce_mem=True,
+            own={"elastic": bool(elastic)},
         )
         super().__init__(setting, initializer, initargs, maxtasksperchild)

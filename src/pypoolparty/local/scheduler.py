@@ -112,6 +112,12 @@ class LocalScheduler:
         """Return the stem of the names of a queue-job's raw output."""
         return f"{submission:04d}-{element}"
 
+    def adopt(self, work_dir: str) -> None:
+        """End the workers that a dead main process left behind; what they have done is on disk."""
+        script = os.path.join(work_dir, "script.py").encode()
+        for pid in _processes_with(script):
+            _end_orphan(pid, script)
+
     def close(self) -> None:
         """End all that still runs."""
         _end([job.process for job in self._jobs if job.process is not None])
@@ -174,6 +180,32 @@ def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
             pass
         _signal_group(process, signal.SIGKILL)
         process.wait()
+
+
+def _has_argument(pid: int, argument: bytes) -> bool:
+    """Tell whether a process lives and has an argument."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as stream:
+            return argument in stream.read().split(b"\0")
+    except OSError:
+        return False
+
+
+def _processes_with(argument: bytes) -> list[int]:
+    """Return the processes of this machine that have an argument, the oldest first."""
+    return sorted(int(name) for name in os.listdir("/proc") if name.isdigit() and _has_argument(int(name), argument))
+
+
+def _end_orphan(pid: int, argument: bytes) -> None:
+    """Tell a process to end, and kill it if it does not."""
+    deadline = time.monotonic() + KILL_WAIT
+    while _has_argument(pid, argument):
+        late = time.monotonic() > deadline
+        try:
+            os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
+        except ProcessLookupError:
+            return
+        time.sleep(0.02)
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:

@@ -134,5 +134,13 @@ class Pool(BasePool):
             setup=setup,
             env=env,
             num_chunks=num_chunks,
+            own={
+                "num_chunks": num_chunks,
+                "slurm_call_timeout": timeout,
+                "sbatch_path": sbatch_path,
+                "squeue_path": squeue_path,
+                "scancel_path": scancel_path,
+                "clusters": clusters,
+            },
         )
         super().__init__(setting, initializer, initargs, maxtasksperchild)

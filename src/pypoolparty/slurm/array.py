@@ -133,5 +133,13 @@ class Pool(BasePool):
             ),
             setup=setup,
             env=env,
+            own={
+                "elastic": bool(elastic),
+                "slurm_call_timeout": timeout,
+                "sbatch_path": sbatch_path,
+                "squeue_path": squeue_path,
+                "scancel_path": scancel_path,
+                "clusters": clusters,
+            },
         )
         super().__init__(setting, initializer, initargs, maxtasksperchild)

@@ -146,5 +146,14 @@ class Pool(BasePool):
             setup=setup,
             env=env,
             num_chunks=num_chunks,
+            own={
+                "num_chunks": num_chunks,
+                "sge_call_timeout": timeout,
+                "qsub_path": qsub_path,
+                "qstat_path": qstat_path,
+                "qdel_path": qdel_path,
+                "error_state_indicator": error_state_indicator,
+                "parallel_environment": parallel_environment,
+            },
         )
         super().__init__(setting, initializer, initargs, maxtasksperchild)

@@ -1,6 +1,7 @@
 """The work_dir: all names and formats on disk. Nobody else opens a file there (but the worker)."""
 
 from ._layout import FORMAT_VERSION, Layout
+from ._safety import read_session
 from ._spool import Record, RecordKind, Segment
 from ._tasks import TasksWriter
 from ._work_dir import NewMap, WorkDir, escape_for_job_script, make_session_id
@@ -16,4 +17,5 @@ __all__ = [
     "WorkDir",
     "escape_for_job_script",
     "make_session_id",
+    "read_session",
 ]

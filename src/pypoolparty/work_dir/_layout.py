@@ -63,6 +63,11 @@ class Layout:
         return self._at("log.jsonl")
 
     @property
+    def lock(self) -> str:
+        """Which driver works here."""
+        return self._at("driver.lock")
+
+    @property
     def stats(self) -> str:
         """A row for each task."""
         return self._at("tasks.stats.csv")
@@ -86,6 +91,11 @@ class Layout:
         """Return the path of ``tasks.results.zip`` and its kin."""
         return self._at(f"tasks.{name}.zip")
 
+    @property
+    def submissions(self) -> str:
+        """A folder for each submission."""
+        return self._at("submissions")
+
     def submission(self, number: int, *names: str) -> str:
         """Return a path in the folder of a submission."""
         return self._at("submissions", f"{number:04d}", *names)
@@ -99,5 +109,5 @@ class Layout:
             self.spool_new,
             self.spool_tmp,
             self.workers,
-            self._at("submissions"),
+            self.submissions,
         ]

@@ -13,6 +13,7 @@ from array import array
 from collections.abc import Iterator
 
 from ..archive import Archive, read_member, scan
+from ._safety import open_checked
 
 FEW_TASKS = 10_000
 LARGE = 1 << 16
@@ -74,7 +75,7 @@ def read_reduced(path: str, suffix: str) -> Iterator[tuple[int, bytes]]:
     """Yield itask and data of all intact members with this suffix."""
     if not os.path.exists(path):
         return
-    with open(path, "rb") as stream:
+    with os.fdopen(open_checked(path), "rb") as stream:
         for member in scan(path):
             stem, _, ending = member.name.rpartition(".")
             if not member.is_intact or ending.rstrip("s") != suffix.rstrip("s"):

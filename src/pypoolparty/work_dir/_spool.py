@@ -10,6 +10,7 @@ from typing import NamedTuple
 from zlib import crc32
 
 from .. import worker
+from ._safety import open_checked
 
 
 class RecordKind(IntEnum):
@@ -74,7 +75,7 @@ def element_of(worker_name: str) -> tuple[int, int]:
 
 def read_segment(path: str) -> Segment:
     """Read a segment up to its first record that is not whole."""
-    with open(path, "rb") as stream:
+    with os.fdopen(open_checked(path), "rb") as stream:
         data = stream.read()
     records, end = [], 0
     for record, stop in _records(data):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Iterable
 from typing import Any
@@ -25,7 +26,8 @@ class TasksWriter:
         self.n = 0
         self.failed: dict[int, Exception] = {}
         self._archive = Archive(tasks_path)
-        self._index = open(index_path, "wb", buffering=1 << 20)
+        fd = os.open(index_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        self._index = open(fd, "wb", buffering=1 << 20)
         self._block: list[bytes] = []
         self._block_bytes = 0
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .. import worker
 from ..payload import library_zip, text_of_exception
 from ._layout import FORMAT_VERSION, Layout
-from ._reduced import FEW_TASKS, Reduced, Stats
+from ._lock import DriverLock
+from ._reduced import FEW_TASKS, Reduced, Stats, read_reduced
+from ._safety import open_checked, read_session
 from ._spool import Record, Segment, read_segment
 from ._tasks import TasksWriter
 
@@ -65,6 +66,7 @@ class WorkDir:
         self._stats: Stats | None = None
         self._reduced: dict[str, Reduced] = {}
         self._probes = 0
+        self._lock = DriverLock(self.layout.lock)
         self._spool_seen = 0
 
     # ------------------------------------------------------------------ making and removing
@@ -76,7 +78,25 @@ class WorkDir:
         work_dir = cls(path)
         for folder in work_dir.layout.folders:
             os.mkdir(folder, 0o700)
+        work_dir._lock.acquire()
         return work_dir
+
+    @classmethod
+    def open(cls, path: str) -> WorkDir:
+        """Open an existing work_dir as its driver.
+
+        Raises
+        ------
+        NotAWorkDir, UnsafeWorkDir, WrongVersion, StillInUse
+        """
+        read_session(path)
+        work_dir = cls(path)
+        work_dir._lock.acquire()
+        return work_dir
+
+    def beat(self) -> None:
+        """Show that the driver is alive."""
+        self._lock.beat()
 
     def tasks_writer(self) -> TasksWriter:
         """Return the writer of ``tasks.zip``."""
@@ -100,6 +120,15 @@ class WorkDir:
         self._reduced["exceptions"] = Reduced(self.layout.reduced("exceptions"), "pickle", False)
         self._stats = Stats(self.layout.stats)
 
+    def set_aside_exceptions(self) -> None:
+        """Let the tasks that raised be done again; what they raised is kept under another name."""
+        path = self.layout.reduced("exceptions")
+        if os.path.exists(path):
+            number = 1
+            while os.path.exists(f"{path}.{number}"):
+                number += 1
+            os.rename(path, f"{path}.{number}")
+
     def close(self) -> None:
         """Make the archives ordinary zips and let go of all files."""
         for reduced in self._reduced.values():
@@ -119,6 +148,10 @@ class WorkDir:
         if self._log is not None:
             os.close(self._log)
             self._log = None
+        try:
+            self._lock.release()
+        except OSError:
+            pass  # with the whole folder gone, so is the lock
 
     def remove(self) -> None:
         """Remove the folder, also while a late worker still makes files in it."""
@@ -148,6 +181,17 @@ class WorkDir:
         table = {"width": described["width"], "chunks": chunks}
         self._write(self.layout.submission(number, "chunks.json"), _to_json(table))
         self._write(self.layout.submission(number, "submission.json"), _to_json(described))
+
+    def last_submission(self) -> int:
+        """Return the highest number of a submission on disk; 0 if there is none."""
+        names = os.listdir(self.layout.submissions)
+        return max((int(name) for name in names if name.isdigit()), default=0)
+
+    def chunks(self, number: int) -> list[list[int]]:
+        """Return the chunk table of a submission."""
+        with open(self.layout.submission(number, "chunks.json"), "rb") as stream:
+            chunks: list[list[int]] = json.loads(stream.read())["chunks"]
+        return chunks
 
     def claims(self, number: int) -> dict[int, str]:
         """Return which worker has claimed each chunk of a table."""
@@ -237,6 +281,11 @@ class WorkDir:
         for reduced in self._reduced.values():
             reduced.sync()
 
+    def read_reduced(self, name: str) -> Iterator[tuple[int, bytes]]:
+        """Yield itask and data of one of the archives: results, exceptions, stdout or stderr."""
+        suffix = "pickle" if name in ("results", "exceptions") else "txt"
+        return read_reduced(self.layout.reduced(name), suffix)
+
     @property
     def has_stderr(self) -> bool:
         """Whether any task has written to stderr."""
@@ -252,6 +301,15 @@ class WorkDir:
         worker.write_all(self._log, [_to_json({"time": round(time.time(), 3), **line}) + b"\n"])
         if durable:
             os.fsync(self._log)
+
+    def journal(self) -> Iterator[dict[str, Any]]:
+        """Yield the lines of ``log.jsonl``; a torn last one is left out."""
+        with os.fdopen(open_checked(self.layout.log), "rb") as stream:
+            for line in stream:
+                try:
+                    yield json.loads(line)
+                except ValueError:
+                    continue
 
     def raw_stderr(self, label: str, most: int = 4096) -> str:
         """Return the end of what a queue-job wrote to its own stderr; `label` is the scheduler's name for it."""
@@ -288,8 +346,3 @@ def _read_text(path: str) -> str:
             return stream.read().decode(errors="replace")
     except OSError:
         return ""
-
-
-def python_version() -> str:
-    """Return the version that a work_dir is marked with."""
-    return ".".join(str(number) for number in sys.version_info[:3])

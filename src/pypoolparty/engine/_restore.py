@@ -1,0 +1,49 @@
+"""Bring back a map whose main process died: the archives say what is done, the journal what was under way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .. import payload
+from ..events import Closed, Event, GaveUp, Planned, Refused, from_line
+from ..ledger import Ledger
+from ..states import Outcome
+from ..work_dir import WorkDir
+from ._collect import Delivery
+
+__all__ = ["restore"]
+
+
+def restore(work_dir: WorkDir, n_tasks: int, now: float) -> tuple[Ledger, list[Delivery]]:
+    """Return the ledger of a map as its driver left it, and what its tasks have returned or raised.
+
+    Tasks that were given up are open again, and nothing is held against them.
+    """
+    ledger = Ledger(n_tasks)
+    deliveries: list[Delivery] = []
+    for itask, data in work_dir.read_reduced("results"):
+        if ledger.record(itask, Outcome.RETURNED):
+            deliveries.append(_returned(itask, data))
+    for itask, data in work_dir.read_reduced("exceptions"):
+        if ledger.record(itask, Outcome.RAISED):
+            deliveries.append((itask, False, payload.load_exception(data, itask, work_dir.path)))
+    for line in work_dir.journal():
+        event = from_line(line)
+        if event is not None and _counts(event):
+            if isinstance(event, Planned):
+                event = replace(event, chunks=work_dir.chunks(event.submission))
+            ledger.apply(event, now)
+    ledger.forgive()
+    return ledger, deliveries
+
+
+def _returned(itask: int, data: bytes) -> Delivery:
+    try:
+        return itask, True, payload.loads(data)
+    except Exception as error:
+        return itask, False, error
+
+
+def _counts(event: Event) -> bool:
+    """Tell whether an event still holds: what was given up or refused is tried again."""
+    return not isinstance(event, (GaveUp, Refused, Closed))

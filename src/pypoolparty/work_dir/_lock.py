@@ -1,0 +1,113 @@
+"""One driver at a time: a lock with host, pid and heartbeat in the work_dir."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import uuid
+from typing import Any
+
+from ..errors import StillInUse
+
+BEAT_SECONDS = 15.0
+STALE_SECONDS = 120.0
+
+
+class DriverLock:
+    """Says whose work_dir it is.
+
+    The lock is a file that appears with its content (by link, which fails if it is there). A driver on the same
+    host is alive if its process is; one on another host is, while the file's time keeps moving.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._token = uuid.uuid4().hex
+        self._beaten = 0.0
+
+    def acquire(self) -> None:
+        """Take the lock, also from a dead driver.
+
+        Raises
+        ------
+        StillInUse
+            With host and pid of the one who has it.
+        """
+        mine = f"{self.path}.{self._token}"
+        content = {"host": os.uname().nodename, "pid": os.getpid(), "started": _started(os.getpid())}
+        fd = os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(fd, json.dumps({**content, "token": self._token}).encode())
+            now = os.fstat(fd).st_mtime  # by the clock of the file system, as the heartbeat is
+        finally:
+            os.close(fd)
+        try:
+            self._link(mine, now)
+        finally:
+            os.unlink(mine)
+
+    def _link(self, mine: str, now: float) -> None:
+        for _ in range(5):
+            try:
+                return os.link(mine, self.path)
+            except FileExistsError:
+                pass
+            holder = self._holder()
+            if holder is None:
+                continue  # released in between
+            if _is_alive(holder, now):
+                raise StillInUse(
+                    f"the work_dir {os.path.dirname(self.path)!r} is in use by process {holder['pid']} "
+                    f"on host {holder['host']!r}; let it end, or end it, and try again"
+                )
+            # The one rename that succeeds takes the dead driver's lock away; all then try to link anew.
+            try:
+                os.rename(self.path, f"{mine}.dead")
+                os.unlink(f"{mine}.dead")
+            except FileNotFoundError:
+                continue
+        raise StillInUse(f"the lock {self.path!r} can not be had: others keep taking it")
+
+    def _holder(self) -> dict[str, Any] | None:
+        try:
+            with open(self.path, "rb") as stream:
+                holder = json.loads(stream.read())
+                holder["beaten"] = os.fstat(stream.fileno()).st_mtime
+        except FileNotFoundError:
+            return None
+        except ValueError:
+            return {"host": "", "pid": 0, "started": "", "token": "", "beaten": 0.0}
+        return dict(holder)
+
+    def beat(self) -> None:
+        """Show that this driver is alive; cheap to call often."""
+        if time.monotonic() - self._beaten > BEAT_SECONDS:
+            self._beaten = time.monotonic()
+            os.utime(self.path)
+
+    def release(self) -> None:
+        """Give the lock back, if it still is ours."""
+        holder = self._holder()
+        if holder is not None and holder["token"] == self._token:
+            os.unlink(self.path)
+
+
+def _is_alive(holder: dict[str, Any], now: float) -> bool:
+    if holder["host"] == os.uname().nodename:
+        return bool(holder["started"]) and _started(holder["pid"]) == holder["started"]
+    return bool(now - holder["beaten"] < STALE_SECONDS)
+
+
+def _started(pid: int) -> str:
+    """Return when a process was started, in ticks since boot, with the boot's id; empty if it is not there."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stream:
+            fields = stream.read().rpartition(b")")[2].split()
+        with open("/proc/sys/kernel/random/boot_id") as stream:
+            boot = stream.read().strip()
+    except OSError:
+        return ""
+    if fields[0] in (b"Z", b"X"):
+        return ""  # dead, and only not yet waited for
+    return f"{boot}-{fields[19].decode()}"
