@@ -233,7 +233,13 @@ class WorkDir:
         if refresh:
             self._refresh(self.layout.spool_new)
         names = sorted(name for name in os.listdir(self.layout.spool_new) if not name.startswith("."))
-        return [read_segment(os.path.join(self.layout.spool_new, name)) for name in names[:most]]
+        segments = []
+        for name in names[:most]:
+            try:
+                segments.append(read_segment(os.path.join(self.layout.spool_new, name)))
+            except FileNotFoundError:
+                continue  # merged by the driver just now, while somebody only looks
+        return segments
 
     def rescue(self, worker_names: Iterable[str]) -> None:
         """Publish what dead workers were still writing."""
