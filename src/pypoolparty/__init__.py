@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import errors, local, slurm, sun_grid_engine
 from .choose import Pool, available_backend
+from .policy import Retry
 from .resuming import resume
 
 __version__ = "1.0.0.dev0"
@@ -28,6 +29,7 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "Pool",
+    "Retry",
     "Snapshot",
     "__version__",
     "available_backend",

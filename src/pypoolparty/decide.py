@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from .chunks import chunk_sizes, cut, runs_of, tasks_of
 from .events import Left
 from .ledger import Batch, Element, Ledger
-from .states import Death, JobState, Limits, Report
+from .policy import Policy
+from .states import Death, JobState, Report
 
 __all__ = [
     "Action",
@@ -15,7 +16,6 @@ __all__ = [
     "GiveUp",
     "Inspect",
     "Plan",
-    "Policy",
     "Send",
     "Withdraw",
     "decide",
@@ -23,47 +23,7 @@ __all__ = [
 ]
 
 MOST_ELEMENTS = 4096  # so many queue-jobs suffice for any map, when nobody sets a limit
-MOST_FREE_ATTEMPTS = 100
-ALIKE_DEATHS = 3
 DOUBTS_TO_DISPROVE = 2
-
-
-@dataclass(frozen=True)
-class Policy:
-    """How a pool wants its maps to run.
-
-    Attributes
-    ----------
-    width : int or None
-        ``num_simultaneously_running_tasks``.
-    is_elastic : bool
-        Whether a queue-job works until nothing is unclaimed, or does its own chunk only.
-    is_array : bool
-        Whether the scheduler runs arrays and throttles them itself.
-    chunksize : int or None
-        Tasks in a chunk; None leaves it to us.
-    num_chunks : int or None
-        The same said by the number of chunks.
-    max_num_resubmissions : int
-    grace : float
-        Seconds that a file may take from a node to us.
-    settle : float
-        Seconds to wait after a death for others of the same cause, so that one submission replaces all.
-    limits : Limits
-    patience : int
-        Submissions that fail in a row before we give up.
-    """
-
-    width: int | None = None
-    is_elastic: bool = True
-    is_array: bool = True
-    chunksize: int | None = None
-    num_chunks: int | None = None
-    max_num_resubmissions: int = 10
-    grace: float = 10.0
-    settle: float = 1.0
-    limits: Limits = Limits()
-    patience: int = 30
 
 
 @dataclass(frozen=True)
@@ -79,6 +39,8 @@ class Plan(Action):
     is_elastic: bool
     tables: tuple[int, ...]
     chunks: tuple[list[int], ...]
+    mem_level: int = 0
+    time_level: int = 0
 
 
 @dataclass(frozen=True)
@@ -161,15 +123,41 @@ def _give_up(ledger: Ledger, policy: Policy) -> list[Action]:
     if ledger.fruitless > policy.max_num_resubmissions:
         words = f"{ledger.fruitless} submissions in a row ended without any outcome"
         return _give_up_runs(ledger.open_runs(), replace(last, evidence=(*last.evidence, words)))
-    if ledger.bad_environments >= ALIKE_DEATHS and not ledger.n_done:
-        words = f"so did all of the first {ledger.bad_environments} workers"
-        return _give_up_runs(ledger.open_runs(), replace(last, evidence=(*last.evidence, words)))
-    actions: list[Action] = []
-    for itask in sorted(ledger.over_charged):
-        too_often = ledger.attempts.get(itask, 0) > policy.max_num_resubmissions
-        if too_often or ledger.free_attempts.get(itask, 0) > MOST_FREE_ATTEMPTS:
-            actions.append(GiveUp((itask, itask + 1), ledger.reports[itask]))
-    return actions
+    alike = _alike_deaths(ledger, policy)
+    if alike:
+        return _give_up_runs(ledger.open_runs(), replace(last, evidence=(*last.evidence, alike)))
+    return [
+        GiveUp((itask, itask + 1), ledger.reports[itask])
+        for itask in sorted(ledger.over_charged)
+        if _is_hopeless(itask, ledger, policy)
+    ]
+
+
+def _alike_deaths(ledger: Ledger, policy: Policy) -> str:
+    """Return why it is no use to go on when nothing at all has succeeded; empty if there is hope."""
+    k = policy.retry.alike_deaths
+    if ledger.n_done:
+        return ""
+    if ledger.bad_environments >= k:
+        return f"so it was with all of the first {ledger.bad_environments} workers, and no task has succeeded"
+    for how, tasks in ledger.crashes.items():
+        if len(tasks) >= max(k, min(10, ledger.n)):
+            return f"the first {len(tasks)} tasks all crashed alike ({how}), and none has succeeded"
+    return ""
+
+
+def _is_hopeless(itask: int, ledger: Ledger, policy: Policy) -> bool:
+    if ledger.attempts.get(itask, 0) > policy.max_num_resubmissions:
+        return True
+    if ledger.free_attempts.get(itask, 0) > policy.retry.max_free_resubmissions:
+        return True
+    mem_level, time_level = ledger.levels.get(itask, (0, 0))
+    death = ledger.reports[itask].death
+    if death is Death.OUT_OF_MEMORY and policy.mem and policy.retry.max_mem:
+        return policy.mem_at(mem_level) == policy.mem_at(mem_level - 1)
+    if death is Death.TIME_LIMIT and policy.time and policy.retry.max_time:
+        return policy.time_at(time_level) == policy.time_at(time_level - 1)
+    return False
 
 
 def _give_up_runs(runs: list[int], report: Report) -> list[Action]:
@@ -323,7 +311,7 @@ def _plan_actions(ledger: Ledger, policy: Policy, room: int) -> list[Action]:
 
 def _open_tables(ledger: Ledger) -> tuple[int, ...]:
     """Return the tables in which something may be unclaimed."""
-    open_batches = [b for b in ledger.active_batches() if b.is_elastic and not b.is_exhausted]
+    open_batches = [b for b in ledger.active_batches() if b.is_elastic and not b.is_exhausted and b.level == (0, 0)]
     return tuple(sorted({table for batch in open_batches for table in batch.tables}))
 
 
@@ -332,21 +320,25 @@ def plan(ledger: Ledger, policy: Policy, room: int) -> Plan:
 
     Tasks under suspicion (their queue-job died before) get chunks of their own, so that a culprit is known.
     """
-    suspects = [i for i in sorted(ledger.attempts) if not ledger.outcomes[i] and not ledger.place[i]]
+    died = {*ledger.attempts, *ledger.levels}
+    suspects = [i for i in sorted(died) if not ledger.outcomes[i] and not ledger.place[i]]
     runs = ledger.open_runs(unassigned_only=True)
     if suspects:
         guilty = set(suspects)
         runs = runs_of(i for i in tasks_of(runs) if i not in guilty)
+    # Those that need more than the others ask for it in a submission of their own, the modest ones first.
+    level = (0, 0) if runs else min(ledger.levels.get(i, (0, 0)) for i in suspects)
+    singles = [[i, i + 1] for i in suspects if ledger.levels.get(i, (0, 0)) == level]
     n = sum(runs[1::2]) - sum(runs[0::2])
     array = [cap for cap in (policy.limits.array_size, ledger.array_cap) if cap and policy.is_array]
     if policy.is_elastic:
-        width = min(room, n + len(suspects), *array)
-        sizes = chunk_sizes(n, width, policy.chunksize or 1)
-        chunks = cut(runs, sizes) + [[i, i + 1] for i in suspects]
-        return Plan(min(width, len(chunks)), True, _open_tables(ledger), tuple(chunks))
-    chunks = cut(runs, _own_sizes(n, ledger.n, policy)) + [[i, i + 1] for i in suspects]
+        width = min(room, n + len(singles), *array)
+        chunks = cut(runs, chunk_sizes(n, width, policy.chunksize or 1)) + singles
+        tables = _open_tables(ledger) if level == (0, 0) else ()
+        return Plan(min(width, len(chunks)), True, tables, tuple(chunks), *level)
+    chunks = cut(runs, _own_sizes(n, ledger.n, policy)) + singles
     chunks = chunks[: min([MOST_ELEMENTS, *array])]
-    return Plan(len(chunks), False, (), tuple(chunks))
+    return Plan(len(chunks), False, (), tuple(chunks), *level)
 
 
 def _own_sizes(n: int, n_all: int, policy: Policy) -> list[int]:

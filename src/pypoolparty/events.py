@@ -43,7 +43,8 @@ class Event:
 class Planned(Event):
     """A submission was written to disk; from here on its tasks are assigned to it.
 
-    `elements` is the number of its queue-jobs, `tables` the chunk tables that its workers go through.
+    `elements` is the number of its queue-jobs, `tables` the chunk tables that its workers go through,
+    `level` how often memory and time were raised for it.
     """
 
     unlogged: ClassVar[tuple[str, ...]] = ("chunks",)
@@ -54,6 +55,7 @@ class Planned(Event):
     tables: list[int]
     n_tasks: int
     chunks: list[Runs] = field(default_factory=list)
+    level: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -197,6 +199,8 @@ def from_line(line: Mapping[str, Any]) -> Event | None:
         values["report"] = Report(**{**report, "death": Death(report["death"])})
     if "refusal" in values:
         values["refusal"] = Refusal(values["refusal"])
+    if "level" in values:
+        values["level"] = tuple(values["level"])
     for name in ("jobs", "claimed"):
         if name in values:
             values[name] = [tuple(pair) for pair in values[name]]

@@ -24,12 +24,11 @@ from .events import (
     TaskDied,
     Withdrawn,
 )
+from .policy import FREE_DEATHS
 from .states import Death, Job, JobState, Outcome, Refusal, Report
 
-__all__ = ["FREE_DEATHS", "Batch", "Element", "Ledger", "Trace"]
+__all__ = ["Batch", "Element", "Ledger", "Trace"]
 
-# Not the task's fault: such a death does not count as an attempt.
-FREE_DEATHS = frozenset({Death.NODE_FAILED, Death.PREEMPTED, Death.CANCELLED})
 RETRY_FIRST_SECONDS, RETRY_MOST_SECONDS = 1.0, 120.0
 
 
@@ -84,6 +83,7 @@ class Batch:
     elements: list[Element]
     n_done_before: int
     n_tasks: int
+    level: tuple[int, int] = (0, 0)
     unsent: list[int] = field(default_factory=list)
     in_flight: list[int] | None = None
     doubted: list[int] | None = None
@@ -126,6 +126,10 @@ class Ledger:
         self.free_attempts: dict[int, int] = {}
         self.reports: dict[int, Report] = {}
         self.over_charged: set[int] = set()
+        self.levels: dict[int, tuple[int, int]] = {}
+        self.crashes: dict[str, set[int]] = {}
+        self.deaths_on: dict[str, set[str]] = {}
+        self.nodes: set[str] = set()
         self.fruitless = 0
         self.lost_capacity = 0
         self.bad_environments = 0
@@ -208,6 +212,7 @@ class Ledger:
             [Element() for _ in range(event.elements)],
             self.n_done,
             event.n_tasks,
+            event.level,
             unsent=list(range(event.elements)),
             n_left=event.elements,
         )
@@ -272,6 +277,7 @@ class Ledger:
         trace_and_element = self._trace(event.worker)
         if trace_and_element is not None:
             trace_and_element[1].node = event.node
+            self.nodes.add(event.node)
 
     def _left(self, event: Left, now: float) -> None:
         found = self._trace(event.worker)
@@ -303,6 +309,7 @@ class Ledger:
         if event.itask < 0:
             self.bad_environments += 1
             return
+        self._blame_node(event.report, f"task {event.itask}")
         if not self.outcomes[event.itask]:
             self._charge(event.itask, event.report)
             self.n_unassigned += bool(self.place[event.itask])
@@ -317,6 +324,9 @@ class Ledger:
         if event.report is not None:
             self.last_report, self.last_death_at = event.report, now
             self.lost_capacity += 1
+            self._blame_node(event.report, f"queue-job {event.submission}-{event.element}")
+            if event.report.death is Death.BAD_ENVIRONMENT and not element.has_greeted:
+                self.bad_environments += 1
         freed: list[int] = []
         for table, ichunk in event.claimed:
             freed += self._free(table, tasks_of(self.batches[table].chunks[ichunk]))
@@ -371,6 +381,25 @@ class Ledger:
         counter = self.free_attempts if report.death in FREE_DEATHS else self.attempts
         counter[itask] = counter.get(itask, 0) + 1
         self.over_charged.add(itask)
+        mem, time = self.levels.get(itask, (0, 0))
+        if report.death is Death.OUT_OF_MEMORY:
+            self.levels[itask] = (mem + 1, time)
+        elif report.death is Death.TIME_LIMIT:
+            self.levels[itask] = (mem, time + 1)
+        elif report.death is Death.CRASHED and report.signal not in (9, 15):
+            how = f"signal {report.signal}" if report.signal else f"exit code {report.exit_code}"
+            self.crashes.setdefault(how, set()).add(itask)
+
+    def _blame_node(self, report: Report, who: str) -> None:
+        """Remember who died where, unless it was killed on purpose or by its own needs."""
+        own = (Death.CANCELLED, Death.PREEMPTED, Death.OUT_OF_MEMORY, Death.TIME_LIMIT)
+        if report.node and report.death not in own:
+            self.deaths_on.setdefault(report.node, set()).add(who)
+
+    def bad_nodes(self, deaths: int) -> list[str]:
+        """Return the nodes on which so many have died; but never all that are known."""
+        bad = sorted(node for node, who in self.deaths_on.items() if len(who) >= deaths)
+        return bad if self.nodes - set(bad) else []
 
     def _gave_up(self, event: GaveUp, now: float) -> None:
         for itask in tasks_of(event.tasks):
@@ -394,7 +423,8 @@ class Ledger:
 
     def forgive(self) -> None:
         """Begin anew after a replay: nothing is held against tasks or scheduler, what hung in the air is in doubt."""
-        self.attempts, self.free_attempts, self.over_charged = {}, {}, set()
+        self.attempts, self.free_attempts, self.over_charged, self.levels = {}, {}, set(), {}
+        self.crashes = {}
         self.fruitless = self.bad_environments = self.submit_failures = self.lost_capacity = 0
         self.last_report, self.last_death_at = None, float("-inf")
         for batch in self.batches.values():

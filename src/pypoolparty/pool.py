@@ -15,12 +15,12 @@ from types import TracebackType
 from typing import Any, Literal
 
 from . import arguments
-from .decide import Policy
 from .engine import Driver, MapRun, Options, Sink, restore
 from .environment import describe_environment
 from .errors import PoolPartyError
 from .ledger import Ledger
 from .payload import dump_function
+from .policy import Policy, Retry
 from .results import (
     ApplyBatch,
     AsyncResult,
@@ -93,6 +93,7 @@ def make_setting(
     keep_work_dir: bool,
     verbose: bool,
     max_num_resubmissions: int,
+    retry: Retry | None,
     resources: Resources,
     setup: Iterable[str],
     env: Mapping[str, str] | None,
@@ -102,6 +103,11 @@ def make_setting(
 ) -> Setting:
     """Check what all pools share, and put it together; `own` are the arguments of this kind of pool alone."""
     interval = arguments.positive_number("polling_interval", polling_interval)
+    retry = Retry() if retry is None else retry
+    if not isinstance(retry, Retry):
+        raise TypeError(f"retry must be a pypoolparty.Retry, not {retry!r}")
+    if retry.max_num_resubmissions is not None:
+        max_num_resubmissions = retry.max_num_resubmissions
     policy = Policy(
         width=width,
         is_elastic=is_elastic,
@@ -110,6 +116,9 @@ def make_setting(
         max_num_resubmissions=arguments.positive_int("max_num_resubmissions", max_num_resubmissions, least=0),
         grace=2 * interval,
         settle=min(1.0, interval / 2),
+        retry=retry,
+        mem=resources.mem,
+        time=resources.time,
     )
     lines = arguments.read_lines("setup", setup)
     options = Options(

@@ -12,6 +12,7 @@ from typing import Any
 from .. import payload
 from ..events import Event, Greeted, Left, Merged, TaskDied
 from ..ledger import Ledger
+from ..policy import Policy
 from ..states import Death, Outcome, Report
 from ..work_dir import Record, RecordKind, Segment, WorkDir
 
@@ -47,7 +48,7 @@ class Harvest:
     rows: list[bytes] = field(default_factory=list)
 
 
-def harvest(segments: Iterable[Segment], ledger: Ledger, work_dir: WorkDir) -> Harvest:
+def harvest(segments: Iterable[Segment], ledger: Ledger, work_dir: WorkDir, policy: Policy) -> Harvest:
     """Put the records of `segments` into the archives (not yet durable) and say what follows from them.
 
     Tasks that have an outcome already are left out: the first wins.
@@ -61,6 +62,8 @@ def harvest(segments: Iterable[Segment], ledger: Ledger, work_dir: WorkDir) -> H
                 found.events.append(_event_of(record, segment))
             elif record.itask in taken or ledger.outcomes[record.itask]:
                 counts[2] += 1
+            elif record.kind == RecordKind.RAISED and (again := _retried(record, segment, ledger, work_dir, policy)):
+                found.events.append(again)
             else:
                 taken.add(record.itask)
                 counts[record.kind] += 1
@@ -84,6 +87,18 @@ def _keep(record: Record, found: Harvest, ledger: Ledger, work_dir: WorkDir) -> 
         found.outcomes.append((itask, Outcome.RAISED))
         raised = payload.load_exception(record.value, itask, work_dir.path)
         found.deliveries.append((itask, False, raised))
+
+
+def _retried(record: Record, segment: Segment, ledger: Ledger, work_dir: WorkDir, policy: Policy) -> TaskDied | None:
+    """Return the event of an exception that is no final answer."""
+    kinds = policy.retry.retry_exceptions
+    if not kinds or ledger.attempts.get(record.itask, 0) >= policy.max_num_resubmissions:
+        return None
+    error = payload.load_exception(record.value, record.itask, work_dir.path)
+    if not isinstance(error, kinds):
+        return None
+    words = f"it raised {error!r}, and such exceptions are to be retried"
+    return TaskDied(record.itask, segment.worker, Report(Death.CRASHED, evidence=(words,)))
 
 
 def _event_of(record: Record, segment: Segment) -> Event:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from ..chunks import runs_of, tasks_of
-from ..decide import Action, Finish, GiveUp, Inspect, Plan, Policy, Send, Withdraw, decide
+from ..decide import Action, Finish, GiveUp, Inspect, Plan, Send, Withdraw, decide
 from ..events import (
     Accepted,
     Closed,
@@ -22,6 +22,7 @@ from ..events import (
     to_line,
 )
 from ..ledger import Batch, Ledger
+from ..policy import Policy
 from ..scheduler import Receipt, Scheduler, Target
 from ..states import Death, Job, JobState, Outcome, Report, Resources, Submission
 from ..verdict import error_of
@@ -147,7 +148,7 @@ class MapRun:
         segments = self.work_dir.collect(refresh)
         if not segments:
             return False
-        found = harvest(segments, self.ledger, self.work_dir)
+        found = harvest(segments, self.ledger, self.work_dir, self.policy)
         self.work_dir.sync(found.rows)
         for itask, outcome in found.outcomes:
             self.ledger.record(itask, outcome)
@@ -194,10 +195,10 @@ class MapRun:
             "width": max(1, action.elements),
             "tables": [f"{table:04d}" for table in tables],
             "flush_interval": max(LEAST_FLUSH_SECONDS, workers / FILES_PER_SECOND),
-            "time_limit": self.options.resources.time,
+            "time_limit": self.policy.time_at(action.time_level),
             "cpus": self.options.resources.cpus,
             "workers_per_job": self.options.workers_per_job,
-            "enforce_mem": self.options.resources.mem if self.options.enforce_mem else None,
+            "enforce_mem": self.policy.mem_at(action.mem_level) if self.options.enforce_mem else None,
         }
         self.work_dir.write_submission(number, described, action.chunks)
         n_tasks = sum(len(tasks_of(chunk)) for chunk in action.chunks)
@@ -209,6 +210,7 @@ class MapRun:
             tables,
             n_tasks,
             list(action.chunks),
+            (action.mem_level, action.time_level),
         )
         self._apply(planned, now)
 
@@ -236,7 +238,12 @@ class MapRun:
             number=batch.number,
             elements=action.elements,
             throttle=throttle,
-            resources=options.resources,
+            resources=replace(
+                options.resources,
+                mem=self.policy.mem_at(batch.level[0]),
+                time=self.policy.time_at(batch.level[1]),
+            ),
+            excluded_nodes=self.ledger.bad_nodes(self.policy.retry.exclude_after),
             interpreter=options.interpreter,
         )
         self._apply(Sent(batch.number, runs_of(action.elements)), now, durable=True)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..arguments import either, positive_number, read_width, resources
+from ..policy import Retry
 from ..pool import BasePool, make_setting
 from ..scheduler import CommandScheduler
 from . import array
@@ -63,6 +64,8 @@ class Pool(BasePool):
         Shell lines that run on the node before the worker (``module load …``, ``conda activate …``).
     env : mapping, optional
         Variables for the tasks, on top of this process's.
+    retry : Retry, optional
+        What is done about tasks whose queue-job died; see `pypoolparty.Retry`.
     processes : int, optional
         `multiprocessing`'s name for `num_simultaneously_running_tasks`.
     initializer, initargs : callable, sequence
@@ -107,6 +110,7 @@ class Pool(BasePool):
         submit_args: Iterable[str] = (),
         setup: Iterable[str] = (),
         env: Mapping[str, str] | None = None,
+        retry: Retry | None = None,
         initializer: Callable[..., Any] | None = None,
         initargs: Sequence[Any] = (),
         maxtasksperchild: int | None = None,
@@ -133,6 +137,7 @@ class Pool(BasePool):
             keep_work_dir=keep_work_dir,
             verbose=verbose,
             max_num_resubmissions=max_num_resubmissions,
+            retry=retry,
             resources=resources(
                 time=time,
                 mem=mem,

@@ -1,6 +1,7 @@
 """Dummies of Slurm and Grid Engine, to test the full chain where neither is installed.
 
-They are executables in the place of ``sbatch``, ``squeue``, ``scancel``, ``qsub``, ``qstat`` and ``qdel``.
+They are executables in the place of ``sbatch``, ``squeue``, ``scancel``, ``qsub``, ``qstat`` and ``qdel`` (and, to
+ask for limits only, ``scontrol`` and ``qconf``).
 They understand the real ones' command lines, print their texts, and act on one ``queue_state.json``.
 Faults can be scripted, and each tells how often it took place.
 

@@ -16,7 +16,7 @@ TYPE_CHECKING = False  # the import of typing takes longer than many a call
 if TYPE_CHECKING:
     from typing import Any
 
-COMMANDS = ("sbatch", "squeue", "scancel", "qsub", "qstat", "qdel")
+COMMANDS = ("sbatch", "squeue", "scancel", "scontrol", "qsub", "qstat", "qdel", "qconf")
 
 _NO_SLURM = "Unable to contact slurm controller (connect failure)\n"
 _NO_QMASTER = "error: commlib error: got select error (Connection refused)\n"
@@ -24,10 +24,12 @@ _NO_SEND = 'unable to send message to qmaster using port 6444 on host "localhost
 UNREACHABLE = {
     "sbatch": f"sbatch: error: Batch job submission failed: {_NO_SLURM}",
     "squeue": f"slurm_load_jobs error: {_NO_SLURM}",
-    "scancel": f"scancel: error: {_NO_SLURM}",
+    "scancel": f"scancel: error: Kill job error: {_NO_SLURM}",
     "qsub": f"{_NO_QMASTER}Unable to run job: {_NO_SEND}.\nExiting.\n",
     "qstat": f"{_NO_QMASTER}{_NO_SEND}\n",
     "qdel": f"{_NO_QMASTER}{_NO_SEND}\n",
+    "scontrol": f"slurm_load_ctl_conf error: {_NO_SLURM}",
+    "qconf": f"{_NO_QMASTER}{_NO_SEND}\n",
 }
 """What a command says when its daemon can not be reached."""
 

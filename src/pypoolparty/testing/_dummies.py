@@ -99,7 +99,7 @@ class Dummies:
         os.chmod(self.path(command), 0o700)
 
     def path(self, command: str) -> str:
-        """Return the path of an executable: sbatch, squeue, scancel, qsub, qstat or qdel."""
+        """Return the path of an executable: of sbatch, squeue, scancel, scontrol, qsub, qstat, qdel, or qconf."""
         if command not in COMMANDS:
             raise ValueError(f"there is no dummy of {command!r}, but of {', '.join(COMMANDS)}")
         return os.path.join(self.folder, "bin", command)

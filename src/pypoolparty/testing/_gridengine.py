@@ -61,16 +61,22 @@ def _argv(store: Store, job: Job) -> list[str]:
     return [shutil.which(job.arguments[0]) or job.arguments[0], *job.arguments[1:]]
 
 
+def expand(pattern: str, values: Mapping[str, str]) -> str:
+    """Fill in the pseudo variables of a path, those that are known; a doubled ``$`` is one."""
+
+    def fill(match: re.Match[str]) -> str:
+        return "$" if match[1] == "$" else values.get(match[1], match[0])
+
+    return re.sub(r"\$(\$|HOME|USER|JOB_ID|JOB_NAME|HOSTNAME|TASK_ID)", fill, pattern)
+
+
 def _output(pattern: str, kind: str, job: Job, element: Element, variables: Mapping[str, str]) -> str:
     """Return the path of an output file."""
     task = f".{element.index}" if job.array else ""
     default = f"{job.name}.{kind}{job.number}{task}"
     values = {**variables, "TASK_ID": str(element.index), "USER": job.user, "HOME": os.path.expanduser("~")}
 
-    def fill(match: re.Match[str]) -> str:
-        return values.get(match[1], match[0])
-
-    path = re.sub(r"\$(HOME|USER|JOB_ID|JOB_NAME|HOSTNAME|TASK_ID)", fill, pattern)
+    path = expand(pattern, values)
     path = os.path.join(job.cwd, path)
     return os.path.join(path, default) if os.path.isdir(path) else path
 

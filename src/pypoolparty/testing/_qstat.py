@@ -174,8 +174,8 @@ def _full(state: State, running: Sequence[Row], waiting: Sequence[Row]) -> str:
 
 
 def _escape(text: str) -> str:
-    for letter, name in (("&", "amp"), ("<", "lt"), (">", "gt"), ('"', "quot"), ("'", "apos")):
-        text = text.replace(letter, f"&{name};")
+    for letter, name in (("&", "&amp;"), ("<", "%lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&apos;")):
+        text = text.replace(letter, name)  # the per cent sign is a fault of qstat 8.1.9
     return text
 
 

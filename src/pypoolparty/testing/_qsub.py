@@ -14,6 +14,7 @@ from functools import partial
 
 from ._command import UNREACHABLE, hang
 from ._faults import lost_reply, note_submission
+from ._gridengine import expand
 from ._options import Answer, Refused, single_dash
 from ._ranges import parse_gridengine
 from ._resources import check_resources, excluded_hosts
@@ -22,8 +23,9 @@ from ._state import GRID_ENGINE, Job, State
 from ._store import Store
 
 OPTIONS = {
-    **dict.fromkeys(["N", "P", "S", "b", "e", "j", "l", "o", "p", "q", "r", "shell", "t", "tc", "v", "w", "wd"], 1),
-    **dict.fromkeys(["V", "cwd", "h", "hard", "soft", "terse"], 0),
+    **dict.fromkeys(("A", "C", "N", "P", "S", "b", "e", "j", "l", "o", "p", "q"), 1),
+    **dict.fromkeys(("r", "shell", "t", "tc", "v", "w", "wd"), 1),
+    **dict.fromkeys(("V", "cwd", "h", "hard", "soft", "terse"), 0),
     "pe": 2,
 }
 KEPT = ("HOME", "LANG", "LOGNAME", "SHELL", "TERM", "USER")
@@ -65,11 +67,12 @@ def parse(words: Sequence[str]) -> Request:
         script, arguments = b"", rest
     else:
         script, arguments = _read_script(rest), rest[1:]
-        inside, _ = _read_options(_words_in(script))
+        inside, _ = _read_options(_words_in(script, options.get("C", "#$")))
         options = {**inside, **options}
     name = options.get("N", os.path.basename(rest[0]) if rest else "STDIN")
     home = os.path.expanduser("~")
-    cwd = os.path.join(os.getcwd(), options.get("wd", "")) if {"wd", "cwd"} & set(options) else home
+    wanted = expand(options.get("wd", ""), {"HOME": home, "USER": user_name()})
+    cwd = os.path.join(os.getcwd(), wanted) if {"wd", "cwd"} & set(options) else home
     options |= {
         "SGE_O_HOME": home,
         "SGE_O_HOST": os.uname().nodename,
@@ -139,12 +142,12 @@ def _read_script(rest: Sequence[str]) -> bytes:
         raise Refused(f"Unable to read script file because of error: {why}\n", 14) from None
 
 
-def _words_in(script: bytes) -> list[str]:
-    """Return the words of the ``#$`` lines, which may stand anywhere in a script."""
+def _words_in(script: bytes, prefix: str) -> list[str]:
+    """Return the words of the ``#$`` lines, which may stand anywhere in a script; no prefix, no such lines."""
     words: list[str] = []
-    for line in script.splitlines():
-        if line.startswith(b"#$"):
-            words += shlex.split(os.fsdecode(line[2:]), comments=True)
+    for line in script.decode(errors="surrogateescape").splitlines():
+        if prefix and line.startswith(prefix):
+            words += shlex.split(line.removeprefix(prefix), comments=True)
     return words
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -98,7 +99,7 @@ def act(store: Store, state: State, request: Request) -> Answer:
 def _is_wanted(options: dict[str, str], job: Job) -> bool:
     return (
         job.name == options.get("name", job.name)
-        and job.user == options.get("user", job.user)
+        and options.get("user", job.user) in (job.user, str(os.getuid()))
         and job.queue == options.get("partition", job.queue)
         and ("me" not in options or job.user == user_name())
     )

@@ -59,6 +59,7 @@ def check_clusters(program: str, clusters: str, state: State) -> None:
     for name in clusters.split(",") if clusters else ():
         if name not in (state.settings.cluster, "all"):
             raise Refused(
+                f"{program}: error: No cluster '{name}' known by database.\n"
                 f"{program}: error: '{name}' can't be reached now, or it is an invalid entry for --cluster.  "
                 "Use 'sacctmgr list clusters' to see available clusters.\n"
             )

@@ -206,7 +206,7 @@ def _is_wanted(options: dict[str, str], job: Job) -> bool:
     users = options["user"].split(",") if "user" in options else [job.user]
     return (
         ("me" not in options or job.user == user_name())
-        and job.user in users
+        and (job.user in users or str(os.getuid()) in users)
         and (not options.get("name") or job.name in options["name"].split(","))
         and (not options.get("partition") or job.queue in options["partition"].split(","))
     )

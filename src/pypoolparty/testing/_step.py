@@ -16,6 +16,8 @@ from ._run import SIGNALS, End, Launch, Runner
 from ._state import CANCELLED, COMPLETED, COMPLETING, FAILED, FINAL, PENDING, RUNNING, SLURM, Element, Job, State
 from ._store import Store
 
+_REASONS = {"TIMEOUT": "TimeLimit", "NODE_FAIL": "NodeDown", "OUT_OF_MEMORY": "OutOfMemory"}
+
 Prepare = Callable[[Store, State, Job, Element], Launch]
 
 
@@ -84,7 +86,7 @@ def _slurm_end(element: Element, end: End) -> tuple[str, str]:
     if element.state == COMPLETING:
         return CANCELLED, "None"
     if end.state:
-        return end.state, "None"
+        return end.state, _REASONS.get(end.state, "None")
     if end.lost:
         return "NODE_FAIL", "NodeDown"
     if end.failure or end.signal:
