@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from .errors import CommandFailed, CommandTimedOut
 
-__all__ = ["Completed", "backoff", "run"]
+__all__ = ["Completed", "backoff", "beside", "run"]
 
 
 @dataclass(frozen=True)
@@ -94,3 +94,9 @@ def backoff(failures: int, first: float, most: float, jitter: float) -> float:
     """
     wait: float = min(most, first * 2.0 ** min(failures - 1, 30))
     return wait * (1.0 + 0.5 * jitter)
+
+
+def beside(path: str, name: str) -> str:
+    """Return the path of the command `name` that stands beside the command at `path`."""
+    folder = os.path.dirname(path)
+    return os.path.join(folder, name) if folder else name

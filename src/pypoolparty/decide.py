@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from .cause import DEATH_OF_STATE
 from .chunks import chunk_sizes, cut, runs_of, tasks_of
 from .events import Left
 from .ledger import Batch, Element, Ledger
@@ -188,6 +189,8 @@ def _inspect(batch: Batch, policy: Policy, now: float) -> list[Action]:
 
 def _judge(element: Element, policy: Policy, now: float) -> tuple[Report | None, bool] | None:
     """Return how a queue-job ended and whether it may have left something undone; None: not yet known."""
+    if element.is_under_inspection:
+        return None
     traces = element.traces.values()
     if traces and all(trace.is_complete for trace in traces):
         # Who terminated it, the scheduler knows: that is waited for.
@@ -216,20 +219,11 @@ def _judge_goodbye(element: Element) -> tuple[Report | None, bool]:
         return None, True
     evidence = f"the worker said goodbye: {goodbye.reason}"
     if goodbye.reason == "terminated":
-        death = _DEATH_OF_STATE.get(element.state, Death.CANCELLED) if element.state else Death.CANCELLED
+        death = DEATH_OF_STATE.get(element.state, Death.CANCELLED) if element.state else Death.CANCELLED
         evidence += f" by signal {goodbye.signal}"
         return Report(death, element.node, goodbye.signal, evidence=(evidence,)), True
     death = Death.BAD_ENVIRONMENT if goodbye.reason == "not loaded" else Death.CRASHED
     return Report(death, element.node, evidence=(evidence,)), True
-
-
-_DEATH_OF_STATE = {
-    JobState.OUT_OF_MEMORY: Death.OUT_OF_MEMORY,
-    JobState.TIME_LIMIT: Death.TIME_LIMIT,
-    JobState.NODE_FAILED: Death.NODE_FAILED,
-    JobState.PREEMPTED: Death.PREEMPTED,
-    JobState.CANCELLED: Death.CANCELLED,
-}
 
 
 def _report_of(element: Element) -> Report:
@@ -247,7 +241,7 @@ def _report_of(element: Element) -> Report:
         death = Death.BAD_ENVIRONMENT
         words += ", and no worker said hello"
     else:
-        death = _DEATH_OF_STATE.get(state, Death.CRASHED)
+        death = DEATH_OF_STATE.get(state, Death.CRASHED)
     return Report(death, element.node, evidence=(words,))
 
 

@@ -58,6 +58,7 @@ class Element:
     traces: dict[str, Trace] = field(default_factory=dict)
     missing: int = 0
     suspect_since: float | None = None
+    is_under_inspection: bool = False
     is_ended: bool = False
 
     @property
@@ -386,7 +387,7 @@ class Ledger:
             self.levels[itask] = (mem + 1, time)
         elif report.death is Death.TIME_LIMIT:
             self.levels[itask] = (mem, time + 1)
-        elif report.death is Death.CRASHED and report.signal not in (9, 15):
+        elif report.death is Death.CRASHED and (report.exit_code or report.signal not in (0, 9, 15)):
             how = f"signal {report.signal}" if report.signal else f"exit code {report.exit_code}"
             self.crashes.setdefault(how, set()).add(itask)
 

@@ -15,6 +15,9 @@ from .states import Job, Limits, Refusal, Submission
 __all__ = ["CommandScheduler", "Dialect", "Receipt", "Scheduler", "Target", "command_environment"]
 
 
+ACCOUNTING_SECONDS = 10.0
+
+
 @dataclass(frozen=True)
 class Receipt:
     """What became of a submission.
@@ -67,6 +70,9 @@ class Scheduler(Protocol):
     def label(self, submission: int, element: int) -> str:
         """Return the stem of the names of a queue-job's raw output in ``workers``."""
 
+    def post_mortem(self, job_ids: Sequence[str]) -> list[Job]:
+        """Return what the accounting knows of jobs that are over; nothing if there is none, or it fails."""
+
     def adopt(self, work_dir: str) -> None:
         """Prepare to go on with a map whose main process is gone."""
 
@@ -99,6 +105,12 @@ class Dialect(Protocol):
 
     def is_gone(self, completed: Completed) -> bool:
         """Tell whether a query or cancellation failed only because the jobs have left the queue."""
+
+    def accounting_argv(self, job_ids: Sequence[str]) -> list[str]:
+        """Return the command that asks the accounting for jobs that are over."""
+
+    def parse_accounting(self, text: str) -> list[Job]:
+        """Return what it says of each element; raises ValueError."""
 
     def limits_argv(self) -> list[str]:
         """Return the command that tells the limits."""
@@ -210,6 +222,15 @@ class CommandScheduler:
         completed = self._run(self.dialect.cancel_argv(targets))
         if completed.returncode and not self.dialect.is_gone(completed):
             completed.raise_for_returncode()
+
+    def post_mortem(self, job_ids: Sequence[str]) -> list[Job]:
+        """Ask the accounting; many sites have none, and where it is, it may be slow, late or down."""
+        argv = self.dialect.accounting_argv(job_ids)
+        try:
+            completed = self.run(argv, min(self.timeout, ACCOUNTING_SECONDS), command_environment(self.environment))
+            return self.dialect.parse_accounting(completed.stdout) if not completed.returncode else []
+        except (SchedulerError, ValueError):
+            return []
 
     def label(self, submission: int, element: int) -> str:
         """Return the stem of the names of a queue-job's raw output."""

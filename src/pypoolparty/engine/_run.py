@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from ..cause import refine
 from ..chunks import runs_of, tasks_of
 from ..decide import Action, Finish, GiveUp, Inspect, Plan, Send, Withdraw, decide
 from ..events import (
@@ -274,15 +275,36 @@ class MapRun:
             self.options.say(f"submitted {n} queue-jobs to {self.scheduler.name}: {ids}")
 
     def _inspect(self, action: Inspect, now: float) -> None:
-        """See what queue-jobs have left undone; first of all what they have done."""
+        """Find out why queue-jobs died, then see what they have left undone."""
+        batch = self.ledger.batches[action.submission]
+        job_ids = sorted({batch.elements[k].job_id for k, report, _ in action.elements if report is not None} - {""})
+        if not job_ids:
+            self._bury(action, [], now)
+            return
+        for k, _, _ in action.elements:
+            batch.elements[k].is_under_inspection = True
+        assert self._caller is not None
+        self._caller.start(
+            lambda: self.scheduler.post_mortem(job_ids),
+            lambda accounts, error: self._bury(action, accounts or [], self.now()),
+        )
+
+    def _bury(self, action: Inspect, accounts: list[Job], now: float) -> None:
+        """Note the end of queue-jobs, and what they have left undone; first of all what they have done."""
+        if self.is_closed or self._finishing_since is not None:
+            return
+        batch = self.ledger.batches[action.submission]
         claimed = self._claimed_by({k for k, _, scan in action.elements if scan}, action.submission)
         self._collect_rescued(action, now)
         for k, report, _ in action.elements:
-            if report is not None and not report.stderr_tail:
-                label = self.scheduler.label(action.submission, k)
-                report = replace(report, stderr_tail=self.work_dir.raw_stderr(label))
+            if report is not None:
+                stderr = self.work_dir.raw_stderr(self.scheduler.label(action.submission, k))
+                job_id = batch.elements[k].job_id
+                own = [job for job in accounts if job.job_id == job_id and job.element in (None, k)]
+                report = refine(report, own, stderr)
             self._apply(Ended(action.submission, k, claimed.get(k, []), report), now)
-        batch = self.ledger.batches[action.submission]
+            if report is not None:
+                self.options.say(f"a queue-job died: {report.death.value}, {'; '.join(report.evidence)}")
         stuck = {k for k, _, _ in action.elements if batch.elements[k].state is JobState.ERROR}
         if stuck:
             self._cancel([batch], stuck)

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..arguments import positive_number, read_width, resources
+from ..command import beside
 from ..policy import Retry
 from ..pool import BasePool, make_setting
 from ..scheduler import CommandScheduler
-from ._commands import find_scontrol
 from .dialect import SlurmDialect
 
 __all__ = ["Pool"]
@@ -108,7 +108,14 @@ class Pool(BasePool):
         initargs: Sequence[Any] = (),
         maxtasksperchild: int | None = None,
     ) -> None:
-        dialect = SlurmDialect(sbatch_path, squeue_path, scancel_path, find_scontrol(sbatch_path), clusters)
+        dialect = SlurmDialect(
+            sbatch_path,
+            squeue_path,
+            scancel_path,
+            beside(sbatch_path, "scontrol"),
+            beside(sbatch_path, "sacct"),
+            clusters,
+        )
         timeout = positive_number("slurm_call_timeout", slurm_call_timeout)
         # Without it squeue shortens long lists of elements.
         untruncated = {"SLURM_BITSTR_LEN": "0"}

@@ -108,7 +108,7 @@ class SlurmDialect:
 
     Attributes
     ----------
-    sbatch, squeue, scancel, scontrol : str
+    sbatch, squeue, scancel, scontrol, sacct : str
         Paths of the commands.
     clusters : str or None
         For federations: the clusters to talk to.
@@ -118,6 +118,7 @@ class SlurmDialect:
     squeue: str = "squeue"
     scancel: str = "scancel"
     scontrol: str = "scontrol"
+    sacct: str = "sacct"
     clusters: str | None = None
 
     name = "Slurm"
@@ -226,6 +227,32 @@ class SlurmDialect:
         """Tell whether all that was asked for has left the queue."""
         lines = [line for line in completed.stderr.splitlines() if line.strip()]
         return bool(lines) and all(any(phrase in line for phrase in _GONE) for line in lines)
+
+    def accounting_argv(self, job_ids: Sequence[str]) -> list[str]:
+        """Return the sacct that tells of jobs and their steps; a step may know more than its job."""
+        fields = "JobID,JobName,State,ExitCode,NodeList"
+        return [
+            self.sacct,
+            *self._clusters(),
+            "--noheader",
+            "--parsable2",
+            f"--format={fields}",
+            f"--jobs={','.join(job_ids)}",
+        ]
+
+    def parse_accounting(self, text: str) -> list[Job]:
+        """Return a row for each job and step that has an end."""
+        jobs: list[Job] = []
+        for line in text.splitlines():
+            fields = line.split("|")
+            found = re.fullmatch(r"(\d+)(?:_(\d+))?(?:\.\S+)?", fields[0])
+            if len(fields) < 5 or found is None:
+                continue  # of pending elements, or a banner
+            state = _STATES.get(fields[2].split(" ")[0].rstrip("+"), JobState.UNKNOWN)
+            if state.is_final:
+                element = int(found[2]) if found[2] else None
+                jobs.append(Job(found[1], element, fields[1], state, f"{fields[2]} {fields[3]}", fields[4]))
+        return jobs
 
     def limits_argv(self) -> list[str]:
         """Return the scontrol that prints slurm.conf as it is in force."""

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..arguments import either, positive_number, read_width, resources
+from ..command import beside
 from ..policy import Retry
 from ..pool import BasePool, make_setting
 from ..scheduler import CommandScheduler
-from ._commands import find_qconf
 from .dialect import GridEngineDialect
 
 __all__ = ["Pool"]
@@ -119,7 +119,8 @@ class Pool(BasePool):
             qsub_path,
             qstat_path,
             qdel_path,
-            find_qconf(qsub_path),
+            beside(qsub_path, "qconf"),
+            beside(qsub_path, "qacct"),
             error_state_indicator,
             parallel_environment,
         )

@@ -62,7 +62,7 @@ class GridEngineDialect:
 
     Attributes
     ----------
-    qsub, qstat, qdel, qconf : str
+    qsub, qstat, qdel, qconf, qacct : str
         Paths of the commands.
     error_state_indicator : str
         A job whose state contains this will not run.
@@ -74,6 +74,7 @@ class GridEngineDialect:
     qstat: str = "qstat"
     qdel: str = "qdel"
     qconf: str = "qconf"
+    qacct: str = "qacct"
     error_state_indicator: str = "E"
     parallel_environment: str = "smp"
 
@@ -183,6 +184,31 @@ class GridEngineDialect:
         known = (*_GONE, "has registered", "has deleted")
         return bool(lines) and all(any(phrase in line for phrase in known) for line in lines)
 
+    def accounting_argv(self, job_ids: Sequence[str]) -> list[str]:
+        """Return the qacct for the first of these jobs: it takes one, and reads the whole file for it."""
+        return [self.qacct, "-j", job_ids[0]]
+
+    def parse_accounting(self, text: str) -> list[Job]:
+        """Return a job for each block between lines of equal signs."""
+        jobs: list[Job] = []
+        for block in re.split(r"^=+\s*$", text, flags=re.MULTILINE):
+            rows = dict(re.findall(r"^(\w+)[ \t]+(.*?)[ \t]*$", block, re.MULTILINE))
+            if not rows.get("jobnumber", "").isdigit():
+                continue
+            task = rows.get("taskid", "")
+            reason = f"failed {rows.get('failed', '')}, exit_status {rows.get('exit_status', '')}"
+            jobs.append(
+                Job(
+                    rows["jobnumber"],
+                    int(task) - 1 if task.isdigit() else None,
+                    rows.get("jobname", ""),
+                    _state_of_account(rows.get("failed", ""), rows.get("exit_status", "")),
+                    reason,
+                    rows.get("hostname", ""),
+                )
+            )
+        return jobs
+
     def limits_argv(self) -> list[str]:
         """Return the qconf that prints the global configuration."""
         return [self.qconf, "-sconf"]
@@ -195,6 +221,18 @@ class GridEngineDialect:
     def label(self, submission: int, element: int, is_array: bool) -> str:
         """Return the stem of the raw output's names."""
         return f"{submission:04d}-{element + 1 if is_array else element}"
+
+
+def _state_of_account(failed: str, exit_status: str) -> JobState:
+    """Return the state that qacct's ``failed`` and ``exit_status`` amount to."""
+    if "h_rt" in failed or "h_cpu" in failed:
+        return JobState.TIME_LIMIT
+    if "deleted" in failed or "by user" in failed:
+        return JobState.CANCELLED
+    code = failed.split(" ")[0]
+    if code in ("0", "") and exit_status.split(" ")[0] in ("0", ""):
+        return JobState.COMPLETED
+    return JobState.FAILED
 
 
 def _folders(work_dir: str, stem: str) -> list[str]:

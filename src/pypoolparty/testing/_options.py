@@ -140,10 +140,10 @@ def single_dash(words: Sequence[str], takes: Mapping[str, int]) -> tuple[list[tu
     given: list[tuple[str, list[str]]] = []
     left = list(words)
     while left and left[0].startswith("-") and left[0] != "-":
-        name = left.pop(0)
+        name = left.pop(0)[1:]
         if name not in takes:
-            return given, left, "?" + name
+            return given, left, "?-" + name
         if len(left) < takes[name]:
-            return given, left, name
+            return given, left, "-" + name
         given.append((name, [left.pop(0) for _ in range(takes[name])]))
     return given, left, ""
