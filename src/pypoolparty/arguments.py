@@ -20,6 +20,7 @@ __all__ = [
     "positive_number",
     "read_environment",
     "read_lines",
+    "read_maxtasksperchild",
     "read_width",
     "resources",
 ]
@@ -40,6 +41,14 @@ def positive_int(name: str, value: Any, least: int = 1) -> int:
 def optional_int(name: str, value: Any, least: int = 1) -> int | None:
     """Return `value`, None or an integer of at least `least`."""
     return None if value is None else positive_int(name, value, least)
+
+
+def read_maxtasksperchild(value: Any) -> int | None:
+    """Return ``maxtasksperchild``; what is wrong is always a ValueError, as in `multiprocessing`."""
+    try:
+        return optional_int("maxtasksperchild", value)
+    except TypeError as error:
+        raise ValueError(str(error)) from None
 
 
 def positive_number(name: str, value: Any) -> float:

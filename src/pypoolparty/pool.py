@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import itertools
 import os
 import sys
 import threading
@@ -128,6 +129,8 @@ def make_setting(
         enforce_mem=enforce_mem,
         interpreter="/bin/bash" if lines else "/bin/sh",
     )
+    if work_dir is not None and not isinstance(work_dir, (str, os.PathLike)):
+        raise TypeError(f"work_dir must be the path of a folder, not {work_dir!r}")
     parent = default_parent if work_dir is None else os.fspath(work_dir)
     return Setting(
         kind,
@@ -180,7 +183,7 @@ class BasePool:
     ) -> None:
         self._initargs = arguments.check_initializer(initializer, initargs)
         self._initializer = initializer
-        self._maxtasksperchild = arguments.optional_int("maxtasksperchild", maxtasksperchild)
+        self._maxtasksperchild = arguments.read_maxtasksperchild(maxtasksperchild)
         self._setting = replace(setting, options=replace(setting.options, say=self._make_say(setting)))
         self._driver = Driver(setting.scheduler, setting.polling_interval, self._setting.options.say)
         self._lock = threading.Lock()
@@ -396,7 +399,7 @@ class BasePool:
                 results._deliver(base, [(0, False, failure)])
                 base += 1
                 break
-            is_over, error_of_iterable = run.take_for(tasks, seconds)
+            is_over, error_of_iterable = run.take_for(tasks, seconds, chunksize or 1)
             n = run.tasks.n
             run.start(WaveSink(results, base, n), chunksize)
             base += n
@@ -563,17 +566,21 @@ class _NewRun:
             self.discard()
             raise
 
-    def take_for(self, tasks: Iterator[Any], seconds: float) -> tuple[bool, BaseException | None]:
-        """Write tasks for some time; return whether the iterator is over, and what it raised."""
+    def take_for(self, tasks: Iterator[Any], seconds: float, chunksize: int) -> tuple[bool, BaseException | None]:
+        """Write tasks for some time; return whether the iterator is over, and what it raised.
+
+        As in `multiprocessing`, a chunk in which the iterator raises is not run.
+        """
         deadline = time.monotonic() + seconds
-        try:
-            for task in tasks:
-                self.tasks.append(task)
-                if time.monotonic() > deadline:
-                    return False, None
-        except Exception as error:
-            return True, error
-        return True, None
+        while time.monotonic() < deadline:
+            try:
+                chunk = list(itertools.islice(tasks, chunksize))
+            except Exception as error:
+                return True, error
+            if not chunk:
+                return True, None
+            self.tasks.extend(chunk)
+        return False, None
 
     def discard(self) -> None:
         """Undo."""

@@ -406,7 +406,19 @@ class Pickler:
             "pickle": self._try_dumps(error),
             "parts": self._try_dumps((type(error), error.args, vars(error))),
         }
+        if described["pickle"] is None and described["parts"] is None:
+            described["pickle"] = self._stand_in(error)
         return pickle.dumps(described, 5)
+
+    def _stand_in(self, error: BaseException) -> bytes:
+        """Return the bytes of the error that tells why `error` itself can not be sent."""
+        from multiprocessing.pool import MaybeEncodingError  # type: ignore[attr-defined]
+
+        try:
+            pickle.dumps(error, 5)
+        except Exception as reason:
+            return pickle.dumps(MaybeEncodingError(reason, error), 5)
+        raise AssertionError("it can be pickled after all")
 
     def _try_dumps(self, value: Any) -> bytes | None:
         try:

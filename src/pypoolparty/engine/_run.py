@@ -156,10 +156,16 @@ class MapRun:
         self._has_failures = self._has_failures or any(o is Outcome.RAISED for _, o in found.outcomes)
         for event in found.events:
             self._apply(event, now)
-        if found.deliveries:
-            self.sink.deliver(found.deliveries)
+        self._deliver(found.deliveries)
         self.work_dir.discard(segments)
         return True
+
+    def _deliver(self, deliveries: list[Delivery]) -> None:
+        """Hand outcomes over; with the last of them, the archives are ready for everyone."""
+        if self.ledger.is_done:
+            self.work_dir.complete()
+        if deliveries:
+            self.sink.deliver(deliveries)
 
     def _apply(self, event: Event, now: float, durable: bool = False) -> None:
         """Journal an event, then let it count."""
@@ -332,7 +338,7 @@ class MapRun:
         tasks = list(tasks_of(action.tasks))
         self._apply(GaveUp(list(action.tasks), action.report), now, durable=True)
         self._has_failures = True
-        self.sink.deliver([(itask, False, self._lost(itask, action.report)) for itask in tasks])
+        self._deliver([(itask, False, self._lost(itask, action.report)) for itask in tasks])
 
     def _lost(self, itask: int, report: Report) -> BaseException:
         attempts = self.ledger.attempts.get(itask, 0) + self.ledger.free_attempts.get(itask, 0)

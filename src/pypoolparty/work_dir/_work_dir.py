@@ -129,10 +129,14 @@ class WorkDir:
                 number += 1
             os.rename(path, f"{path}.{number}")
 
-    def close(self) -> None:
-        """Make the archives ordinary zips and let go of all files."""
+    def complete(self) -> None:
+        """Make the archives ordinary zips: nothing more comes."""
         for reduced in self._reduced.values():
             reduced.close()
+
+    def close(self) -> None:
+        """Make the archives ordinary zips and let go of all files."""
+        self.complete()
         self._let_go()
 
     def abandon(self) -> None:
