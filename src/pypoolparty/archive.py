@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ["Archive", "Member", "read_member", "scan"]
+__all__ = ["Archive", "Member", "open_private", "read_member", "scan"]
 
 _LOCAL = struct.Struct("<4sHHHHHIIIHH")
 _CENTRAL = struct.Struct("<4sHHHHHHIIIHHHHHII")
@@ -28,6 +28,14 @@ _UTF8 = 0x0800
 _MAX32 = 0xFFFFFFFF
 _BUFFER = 1 << 20
 _READ = 4 << 20
+
+
+def open_private(path: str, flags: int) -> int:
+    """Open a file that is readable and writable for its owner alone, whatever the umask."""
+    fd = os.open(path, flags | os.O_CLOEXEC, 0o600)
+    if flags & os.O_CREAT:
+        os.fchmod(fd, 0o600)
+    return fd
 
 
 @dataclass(frozen=True)
@@ -53,7 +61,7 @@ class Archive:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._fd = open_private(path, os.O_RDWR | os.O_CREAT)
         self._directory = bytearray()
         self._count = 0
         self._end = 0

@@ -53,6 +53,7 @@ def run(argv: Sequence[str], timeout: float, environment: Mapping[str, str] | No
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=None if environment is None else dict(environment),
+            umask=0o077,  # schedulers make a job's raw output with it; the tasks get the user's own
             start_new_session=True,  # Ctrl-C is ours to handle, and a hung command dies with its children
         )
     except OSError as error:

@@ -48,11 +48,19 @@ def describe_environment(extra: Mapping[str, str]) -> dict[str, Any]:
     return {
         "variables": exported_variables(extra),
         "cwd": os.getcwd(),
+        "umask": _umask(),
         "sys_path": path,
         "user_path": [entry for entry in path if not _is_of_this_python(entry)],
         "prefix": sys.prefix,
         "version": sys.version,
     }
+
+
+def _umask() -> int:
+    """Return this process's umask, which can only be read by setting it."""
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return umask
 
 
 def _is_of_this_python(entry: str) -> bool:

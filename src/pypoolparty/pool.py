@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import itertools
 import os
+import signal
 import sys
 import threading
 import time
@@ -12,7 +13,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, Literal
 
 from . import arguments
@@ -166,6 +167,27 @@ def _terminate_all() -> None:
         pool._end(PoolPartyError("the interpreter ended"), keep=None)
 
 
+def _exit_on_signals() -> None:
+    """Let SIGTERM and SIGHUP end the interpreter in order, unless the program has its own mind about them."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _exit)
+
+
+def _exit(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+def _tell(line: str) -> None:
+    print(f"[pypoolparty] {line}", file=sys.stderr, flush=True)
+
+
+def _keep_silent(line: str) -> None:
+    pass
+
+
 class BasePool:
     """What all pools can do: the face of `multiprocessing.Pool`.
 
@@ -184,8 +206,9 @@ class BasePool:
         self._initargs = arguments.check_initializer(initializer, initargs)
         self._initializer = initializer
         self._maxtasksperchild = arguments.read_maxtasksperchild(maxtasksperchild)
-        self._setting = replace(setting, options=replace(setting.options, say=self._make_say(setting)))
-        self._driver = Driver(setting.scheduler, setting.polling_interval, self._setting.options.say)
+        say = _tell if setting.verbose else _keep_silent
+        self._setting = replace(setting, options=replace(setting.options, say=say, tell=_tell))
+        self._driver = Driver(setting.scheduler, setting.polling_interval, say)
         self._lock = threading.Lock()
         self._pending: list[tuple[AsyncResult, tuple[Any, ...]]] = []
         self._flusher: threading.Thread | None = None
@@ -193,12 +216,7 @@ class BasePool:
         self._hurry = threading.Event()
         self._state = RUN
         _live.add(self)
-
-    @staticmethod
-    def _make_say(setting: Setting) -> Callable[[str], None]:
-        if not setting.verbose:
-            return lambda line: None
-        return lambda line: print(f"[pypoolparty] {line}", file=sys.stderr, flush=True)
+        _exit_on_signals()
 
     def __repr__(self) -> str:
         kind = f"{type(self).__module__}.{type(self).__qualname__}"
@@ -503,7 +521,11 @@ class BasePool:
                 thread.join(timeout=1.0)
         self._driver.abort(error, keep)
         self._driver.close()
-        self._driver.join()
+        try:
+            self._driver.join()
+        except KeyboardInterrupt:
+            _tell("cancelling queue-jobs; interrupt once more to leave without")
+            self._driver.join()
         self._remove_parent()
 
     def _remove_parent(self) -> None:

@@ -94,6 +94,19 @@ def read_json_patiently(path: str, seconds: float = 20.0) -> Any:
         pause = min(2 * pause, 2.0)
 
 
+def open_own(path: str) -> int:
+    """Open a file for reading that only we may have written; looked at once it is open."""
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    refuse_foreign(path, os.fstat(fd))
+    return fd
+
+
+def refuse_foreign(path: str, found: os.stat_result) -> None:
+    """Leave if somebody else could have written this: what is unpickled can do anything."""
+    if found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise SystemExit(f"pypoolparty: {path!r} is not ours alone (owner {found.st_uid}, mode {found.st_mode:o})")
+
+
 class Segments:
     """The records of one slot, in files that appear in ``spool/new`` at a bounded rate."""
 
@@ -270,9 +283,8 @@ class Tasks:
     """Random access to the pickled tasks in ``tasks.zip``."""
 
     def __init__(self, work_dir: str) -> None:
-        flags = os.O_RDONLY | os.O_CLOEXEC
-        self.archive = os.open(os.path.join(work_dir, "tasks.zip"), flags)
-        self.index = os.open(os.path.join(work_dir, "tasks.index"), flags)
+        self.archive = open_own(os.path.join(work_dir, "tasks.zip"))
+        self.index = open_own(os.path.join(work_dir, "tasks.index"))
 
     def read(self, itasks: Iterable[int]) -> Iterator[bytes | None]:
         """Yield the pickle of each task (None if it is damaged), reading neighbours in one go."""
@@ -471,7 +483,7 @@ class Child:
         return EXHAUSTED
 
     def _load(self) -> None:
-        with open(os.path.join(self.job.work_dir, "function.pickle"), "rb") as stream:
+        with os.fdopen(open_own(os.path.join(self.job.work_dir, "function.pickle")), "rb") as stream:
             self.call, initializer, initargs = self.pickler.loads(stream.read())
         if self.call is None:
             self.call = _apply
@@ -608,6 +620,7 @@ class Job:
         self.work_dir = work_dir
         self.started = time.time()
         self.session = read_json_patiently(os.path.join(work_dir, "session.json"))
+        refuse_foreign(work_dir, os.lstat(work_dir))
         path = os.path.join(work_dir, "submissions", submission, "submission.json")
         self.submission = read_json_patiently(path)
         self.element = element
@@ -637,6 +650,7 @@ class Job:
     def enter_environment(self) -> None:
         """Take over the variables, the folder and the import path of the main process."""
         exported = read_json(os.path.join(self.work_dir, "environment.json"))
+        os.umask(exported["umask"])
         self.same_python = exported["prefix"] == sys.prefix and exported["version"] == sys.version
         before = os.environ.get("LD_LIBRARY_PATH")
         os.environ.update(exported["variables"])

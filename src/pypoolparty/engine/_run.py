@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -9,6 +10,7 @@ from typing import Protocol
 from ..cause import refine
 from ..chunks import runs_of, tasks_of
 from ..decide import Action, Finish, GiveUp, Inspect, Plan, Send, Withdraw, decide
+from ..errors import WorkDirError
 from ..events import (
     Accepted,
     Closed,
@@ -16,6 +18,7 @@ from ..events import (
     Ended,
     Event,
     GaveUp,
+    Merged,
     Planned,
     Refused,
     Sent,
@@ -27,15 +30,16 @@ from ..policy import Policy
 from ..scheduler import Receipt, Scheduler, Target
 from ..states import Death, Job, JobState, Outcome, Report, Resources, Submission
 from ..verdict import error_of
-from ..work_dir import WorkDir, escape_for_job_script
+from ..work_dir import DISK_FULL, Segment, WorkDir, escape_for_job_script
 from ._calls import Caller
-from ._collect import Delivery, harvest
+from ._collect import Delivery, Harvest, harvest
 
 __all__ = ["MapRun", "Options", "Sink"]
 
 REFRESH_SECONDS = 2.0
 GOODBYE_SECONDS = 1.0
 DOUBT_SECONDS = 60.0
+FULL_DISK_SECONDS = 1.0
 FILES_PER_SECOND = 50.0
 LEAST_FLUSH_SECONDS = 0.1
 
@@ -66,7 +70,9 @@ class Options:
     interpreter : str
         Of the job script.
     say : callable
-        Takes a line for the user.
+        Takes a line for a user who wants to know.
+    tell : callable
+        Takes a line that every user has to know.
     """
 
     python_path: str
@@ -76,6 +82,7 @@ class Options:
     enforce_mem: bool = False
     interpreter: str = "/bin/sh"
     say: Callable[[str], None] = lambda line: None
+    tell: Callable[[str], None] = lambda line: None
 
 
 class MapRun:
@@ -101,6 +108,9 @@ class MapRun:
         self._caller: Caller | None = None
         self._refreshed = float("-inf")
         self._finishing_since: float | None = None
+        self._harvested: tuple[list[Segment], Harvest] | None = None
+        self._paused_until = float("-inf")
+        self._is_paused = False
         self._elsewhere = 0
         self._last_submission = work_dir.last_submission()
         self._is_aborted = False
@@ -130,6 +140,8 @@ class MapRun:
         `elsewhere` is how many queue-jobs the pool's other maps have in the queue.
         """
         self._caller, self._elsewhere = caller, elsewhere
+        if now < self._paused_until:
+            return False
         self.work_dir.beat()
         is_busy = self._collect(now)
         if self._finishing_since is not None:
@@ -137,25 +149,31 @@ class MapRun:
         for action in decide(self.ledger, self.policy, now, elsewhere):
             self._perform(action, now)
             is_busy = True
+        self._is_paused = False
         return is_busy
 
     def _collect(self, now: float) -> bool:
         """Merge what is in the spool; return whether there was anything."""
         refresh = now - self._refreshed > REFRESH_SECONDS
-        if not refresh and not self.work_dir.spool_has_changed():
+        if not refresh and self._harvested is None and not self.work_dir.spool_has_changed():
             return False
         if refresh:
             self._refreshed = now
-        segments = self.work_dir.collect(refresh)
-        if not segments:
-            return False
-        found = harvest(segments, self.ledger, self.work_dir, self.policy)
-        self.work_dir.sync(found.rows)
+        if self._harvested is None:
+            segments = self.work_dir.collect(refresh)
+            if not segments:
+                return False
+            self._harvested = segments, harvest(segments, self.ledger, self.work_dir, self.policy)
+        segments, found = self._harvested
+        self.work_dir.sync(found.rows)  # may find the disk full: then it is tried again, not harvested again
+        self._harvested = None
         for itask, outcome in found.outcomes:
             self.ledger.record(itask, outcome)
         self._has_failures = self._has_failures or any(o is Outcome.RAISED for _, o in found.outcomes)
         for event in found.events:
             self._apply(event, now)
+            if isinstance(event, Merged) and event.damage:
+                self.options.tell(f"{event.damage} damaged bytes at the end of segment {event.segment}: done again")
         self._deliver(found.deliveries)
         self.work_dir.discard(segments)
         return True
@@ -381,7 +399,17 @@ class MapRun:
         self._finishing_since = self.now()
 
     def break_down(self, error: Exception) -> None:
-        """End the map because something of ours went wrong."""
+        """Wait if the disk is full; else end the map, for what went wrong can not be mended here."""
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
+            self._paused_until = self.now() + FULL_DISK_SECONDS
+            if not self._is_paused:
+                self._is_paused = True
+                self.options.tell(f"no room in {self.work_dir.path}: the map waits until there is ({error})")
+            return
+        if not os.path.isdir(self.work_dir.path):
+            gone = WorkDirError(f"the work_dir {self.work_dir.path!r} was deleted under the running map")
+            gone.__cause__ = error
+            error = gone
         self.sink.fail(error)
         try:
             self._cancel([b for b in self.ledger.batches.values() if b.n_live], None)
@@ -461,7 +489,12 @@ class MapRun:
         self.work_dir.log(to_line(Closed("done" if self.ledger.is_done else "aborted")))
         self.work_dir.close()
         self.is_closed = True
-        if keep:
+        if keep and self._is_aborted:
+            self.options.tell(
+                f"interrupted when {self.ledger.n_done} of {self.ledger.n} tasks were done; "
+                f"to go on: pypoolparty.resume({self.work_dir.path!r})"
+            )
+        elif keep:
             self.options.say(f"the work_dir is kept: {self.work_dir.path}")
         else:
             self.work_dir.remove()

@@ -91,6 +91,42 @@ def _open_output(path: str, append: bool) -> int:
         return os.open(path, os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC), 0o666)
 
 
+class Gate:
+    """Where new runners wait until the state that knows them is written."""
+
+    def __init__(self) -> None:
+        self._exit, self._entry = os.pipe()
+        self._here, self._arrival = os.pipe()
+        self._waiting = 0
+
+    def add(self) -> None:
+        """Expect one more runner."""
+        self._waiting += 1
+
+    def gather(self) -> None:
+        """Wait until all runners stand at the gate: then who kills us does not kill them with us."""
+        os.close(self._arrival)
+        missing = self._waiting
+        while missing and (arrived := os.read(self._here, missing)):
+            missing -= len(arrived)
+        os.close(self._here)
+
+    def open(self) -> None:
+        """Let all of them go."""
+        os.write(self._entry, b"." * self._waiting)
+        os.close(self._entry)
+        os.close(self._exit)
+
+    def pass_through(self) -> bool:
+        """Wait, as a runner which keeps nothing else open; False if the gate's keeper died before it opened."""
+        os.write(self._arrival, b".")
+        os.closerange(3, self._exit)
+        os.closerange(self._exit + 1, 65536)
+        is_open = bool(os.read(self._exit, 1))
+        os.close(self._exit)
+        return is_open
+
+
 class Runner:
     """Runs one element, watches it, and leaves a note about its end."""
 
@@ -99,18 +135,18 @@ class Runner:
         self.mark = mark(store.folder, job.number, element.index)
         self.errors = -1
 
-    def fork(self, gate: int, prepare: Callable[[], Launch]) -> int:
+    def fork(self, gate: Gate, prepare: Callable[[], Launch]) -> int:
         """Start the runner, which waits at the gate, and return its pid."""
+        gate.add()
         pid = os.fork()
         if pid == 0:
             self._live(gate, prepare)
         return pid
 
-    def _live(self, gate: int, prepare: Callable[[], Launch]) -> NoReturn:
+    def _live(self, gate: Gate, prepare: Callable[[], Launch]) -> NoReturn:
         try:
-            self._settle_down(gate)
-            if os.read(gate, 1) or self._is_known():
-                os.close(gate)
+            self._settle_down()
+            if gate.pass_through() or self._is_known():
                 self._run(prepare)
         except BaseException:
             sys.excepthook(*sys.exc_info())  # to runners.log
@@ -118,15 +154,13 @@ class Runner:
             sys.stderr.flush()
             os._exit(0)
 
-    def _settle_down(self, gate: int) -> None:
-        """Leave everything of the process that we were forked from."""
+    def _settle_down(self) -> None:
+        """Leave the session and the streams of the process that we were forked from."""
         os.setsid()
         null = os.open(os.devnull, os.O_RDWR)
         log = os.open(os.path.join(self.store.folder, "runners.log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         for source, target in ((null, 0), (null, 1), (log, 2)):
             os.dup2(source, target)
-        os.closerange(3, gate)
-        os.closerange(gate + 1, 65536)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
     def _is_known(self) -> bool:

@@ -12,7 +12,7 @@ from functools import partial
 
 from ._faults import Die, Stuck, Vanish, job_fault
 from ._processes import born, is_alive, kill_all, mark, marked
-from ._run import SIGNALS, End, Launch, Runner
+from ._run import SIGNALS, End, Gate, Launch, Runner
 from ._state import CANCELLED, COMPLETED, COMPLETING, FAILED, FINAL, PENDING, RUNNING, SLURM, Element, Job, State
 from ._store import Store
 
@@ -30,20 +30,6 @@ def _prepare(manager: str) -> Prepare:
     return prepare
 
 
-class Gate:
-    """Where new runners wait until the state that knows them is written."""
-
-    def __init__(self) -> None:
-        self.exit, self._entry = os.pipe()
-        self.waiting = 0
-
-    def open(self) -> None:
-        """Let all of them go."""
-        os.write(self._entry, b"." * self.waiting)
-        os.close(self._entry)
-        os.close(self.exit)
-
-
 def step(store: Store, state: State) -> Gate:
     """Do one step; the runners of new jobs wait at the gate that is returned."""
     age(state)
@@ -53,6 +39,7 @@ def step(store: Store, state: State) -> Gate:
     gate = Gate()
     for job, element in chosen:
         launch(store, state, job, element, gate)
+    gate.gather()
     return gate
 
 
@@ -210,8 +197,7 @@ def launch(store: Store, state: State, job: Job, element: Element, gate: Gate) -
     runner = Runner(store, job, element, fault if isinstance(fault, (Die, Vanish)) else None)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
-        element.pid = runner.fork(gate.exit, partial(_prepare(job.manager), store, state, job, element))
+        element.pid = runner.fork(gate, partial(_prepare(job.manager), store, state, job, element))
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     element.born = born(element.pid)
-    gate.waiting += 1

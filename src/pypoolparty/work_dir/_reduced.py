@@ -12,7 +12,8 @@ import struct
 from array import array
 from collections.abc import Iterator
 
-from ..archive import Archive, read_member, scan
+from ..archive import Archive, open_private, read_member, scan
+from ..worker import write_all
 from ._safety import open_checked
 
 FEW_TASKS = 10_000
@@ -101,14 +102,20 @@ class Stats:
     """Appends rows to ``tasks.stats.csv``."""
 
     def __init__(self, path: str) -> None:
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._fd = open_private(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         if not os.fstat(self._fd).st_size:
             os.write(self._fd, STATS_HEADER)
 
     def append(self, rows: list[bytes]) -> None:
         """Append whole rows."""
-        if rows:
-            os.write(self._fd, b"".join(rows))
+        if not rows:
+            return
+        size = os.fstat(self._fd).st_size
+        try:
+            write_all(self._fd, [b"".join(rows)])
+        except OSError:
+            os.ftruncate(self._fd, size)  # nothing is half written, and it may be repeated
+            raise
 
     def close(self) -> None:
         """Close the file."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import worker
+from ..archive import open_private
+from ..errors import WorkDirError
 from ..payload import library_zip, text_of_exception
 from ._layout import FORMAT_VERSION, Layout
 from ._lock import DriverLock
@@ -20,6 +23,7 @@ from ._safety import open_checked, read_session
 from ._spool import Record, Segment, read_segment
 from ._tasks import TasksWriter
 
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _PROBE = ".probe"
 # Started as: job.sh PYTHON WORK_DIR SUBMISSION [ELEMENT], with escapes for printf's %b in WORK_DIR.
 _JOB_SCRIPT = """\
@@ -65,6 +69,7 @@ class WorkDir:
         self._log: int | None = None
         self._stats: Stats | None = None
         self._reduced: dict[str, Reduced] = {}
+        self._unlogged = bytearray()
         self._probes = 0
         self._lock = DriverLock(self.layout.lock)
         self._spool_seen = 0
@@ -74,11 +79,15 @@ class WorkDir:
     @classmethod
     def create(cls, path: str) -> WorkDir:
         """Make the folders, for us alone; the parents too if need be."""
-        os.makedirs(os.path.dirname(path), exist_ok=True)
         work_dir = cls(path)
-        for folder in work_dir.layout.folders:
-            os.mkdir(folder, 0o700)
-        work_dir._lock.acquire()
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            for folder in work_dir.layout.folders:
+                _make_private(folder)
+            work_dir._lock.acquire()
+        except OSError as error:
+            shutil.rmtree(path, ignore_errors=True)
+            raise WorkDirError(f"no work_dir can be made in {os.path.dirname(path)!r}: {error}") from error
         return work_dir
 
     @classmethod
@@ -180,8 +189,8 @@ class WorkDir:
 
     def write_submission(self, number: int, described: Mapping[str, Any], chunks: Sequence[Any]) -> None:
         """Write a submission's description and, if it has chunks of its own, their table."""
-        os.mkdir(self.layout.submission(number), 0o700)
-        os.mkdir(self.layout.submission(number, "claims"), 0o700)
+        _make_private(self.layout.submission(number))
+        _make_private(self.layout.submission(number, "claims"))
         table = {"width": described["width"], "chunks": chunks}
         self._write(self.layout.submission(number, "chunks.json"), _to_json(table))
         self._write(self.layout.submission(number, "submission.json"), _to_json(described))
@@ -287,9 +296,9 @@ class WorkDir:
     def sync(self, stats_rows: list[bytes]) -> None:
         """Make durable what was kept."""
         assert self._stats is not None
-        self._stats.append(stats_rows)
         for reduced in self._reduced.values():
             reduced.sync()
+        self._stats.append(stats_rows)
 
     def read_reduced(self, name: str) -> Iterator[tuple[int, bytes]]:
         """Yield itask and data of one of the archives: results, exceptions, stdout or stderr."""
@@ -305,10 +314,19 @@ class WorkDir:
 
     def log(self, line: Mapping[str, Any], durable: bool = False) -> None:
         """Append one line to ``log.jsonl``."""
+        self._unlogged += _to_json({"time": round(time.time(), 3), **line}) + b"\n"
         if self._log is None:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-            self._log = os.open(self.layout.log, flags, 0o600)
-        worker.write_all(self._log, [_to_json({"time": round(time.time(), 3), **line}) + b"\n"])
+            self._log = open_private(self.layout.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        size = os.fstat(self._log).st_size
+        try:
+            worker.write_all(self._log, [bytes(self._unlogged)])
+        except OSError as error:
+            os.ftruncate(self._log, size)
+            # An ordinary line waits until there is room; an intent must be on disk before it is acted upon.
+            if durable or error.errno not in DISK_FULL:
+                raise
+            return
+        self._unlogged.clear()
         if durable:
             os.fsync(self._log)
 
@@ -330,6 +348,12 @@ class WorkDir:
                 return stream.read().decode(errors="replace")
         except OSError:
             return ""
+
+
+def _make_private(folder: str) -> None:
+    """Make a folder for its owner alone, whatever the umask."""
+    os.mkdir(folder, 0o700)
+    os.chmod(folder, 0o700)
 
 
 def _job_script(setup: Sequence[str]) -> str:
