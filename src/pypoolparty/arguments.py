@@ -119,14 +119,14 @@ def parse_mem(value: Any) -> int | None:
         found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGTP]?)(?:i?B)?\s*", value, re.IGNORECASE)
         if not found:
             raise ValueError(f"mem must be {allowed}, not {value!r}")
-        amount = math.ceil(float(found[1]) * 1024.0 ** _UNITS[found[2].upper()])
+        amount = float(found[1]) * 1024.0 ** _UNITS[found[2].upper()]
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        amount = math.ceil(value)
+        amount = value
     else:
         raise TypeError(f"mem must be {allowed}, not {value!r}")
-    if amount < 1 << 20:
+    if not (math.isfinite(amount) and amount >= 1 << 20):
         raise ValueError(f"mem must be at least one megabyte, not {value!r}")
-    return amount
+    return math.ceil(amount)
 
 
 def resources(

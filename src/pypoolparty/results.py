@@ -116,7 +116,9 @@ class MapResult(AsyncResult):
             self._complete(True, [])
 
     def deliver(self, outcomes: list[Delivery]) -> None:
-        """Take outcomes."""
+        """Take outcomes; those that come after a failure of all are too late."""
+        if self.ready():
+            return
         for itask, success, value in outcomes:
             if success or self._returns_errors:
                 self._values[itask] = value
@@ -162,8 +164,10 @@ class ApplyBatch:
         self.work_dir = ""
 
     def deliver(self, outcomes: list[Delivery]) -> None:
-        """Hand each outcome to its result."""
+        """Hand each outcome to its result; those that come after a failure of all are too late."""
         for itask, success, value in outcomes:
+            if not self._results:
+                return
             result, self._results[itask] = self._results[itask], None
             if result is not None:
                 result._complete(success, value)
@@ -248,9 +252,10 @@ class WaveSink:
         self.work_dir = ""
 
     def deliver(self, outcomes: list[Delivery]) -> None:
-        """Hand outcomes to the iterator."""
-        self._open.difference_update(itask for itask, _, _ in outcomes)
-        self._iterator._deliver(self._base, outcomes)
+        """Hand outcomes to the iterator; those that come after a failure of all are too late."""
+        fresh = [outcome for outcome in outcomes if outcome[0] in self._open]
+        self._open.difference_update(itask for itask, _, _ in fresh)
+        self._iterator._deliver(self._base, fresh)
 
     def fail(self, error: BaseException) -> None:
         """End what is open with this exception."""

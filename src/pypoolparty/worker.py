@@ -44,13 +44,14 @@ INDEX_ROW = struct.Struct("<QQQ")
 # The shared page of a slot: what the child is at, so that the supervisor knows it after a death.
 TABLE, CHUNK, POSITION, TASK, SEQUENCE, SEGMENT_OPEN, REASON, MAX_RSS = range(8)
 NONE = -1
-EXHAUSTED, OUT_OF_TIME, WANTS_FRESH_PROCESS, NOT_LOADED, ORPHANED, DAMAGED = range(1, 7)
+EXHAUSTED, OUT_OF_TIME, WANTS_FRESH_PROCESS, NOT_LOADED, ORPHANED, DAMAGED, WITHDRAWN = range(1, 8)
 REASONS = {
     EXHAUSTED: "exhausted",
     OUT_OF_TIME: "out of time",
     NOT_LOADED: "not loaded",
     ORPHANED: "orphaned",
     DAMAGED: "damaged",
+    WITHDRAWN: "withdrawn",
 }
 
 LARGEST_READ = 4 << 20
@@ -105,6 +106,10 @@ def refuse_foreign(path: str, found: os.stat_result) -> None:
     """Leave if somebody else could have written this: what is unpickled can do anything."""
     if found.st_uid != os.getuid() or found.st_mode & 0o022:
         raise SystemExit(f"pypoolparty: {path!r} is not ours alone (owner {found.st_uid}, mode {found.st_mode:o})")
+
+
+class Withdrawn(Exception):
+    """The main process has taken back its chunks."""
 
 
 class Segments:
@@ -217,6 +222,8 @@ class Table:
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except FileExistsError:
             return path  # made by an earlier child of this job
+        except FileNotFoundError:
+            raise Withdrawn from None
         try:
             write_all(fd, [job.worker.encode()])
         finally:
@@ -261,8 +268,10 @@ class Table:
             # An NFS server may have done it and lost the answer: then the claim is ours after all.
             self.refusals += 1
             return os.stat(path).st_ino == os.stat(self.identity).st_ino
+        except FileNotFoundError:
+            raise Withdrawn from None
         except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ENOSPC, errno.EDQUOT, errno.ESTALE):
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.ESTALE):
                 raise
             return self._claim_without_links(path)
         return True
@@ -474,12 +483,15 @@ class Child:
             value = self.pickler.dump_exception(error)
             self.segments.append(DIED, NONE & (2**64 - 1), b"", value, self.out.take(), self.err.take())
             return NOT_LOADED
-        for number, name in enumerate(self.job.tables):
-            if self.slot[TABLE] > number:
-                continue
-            reason = self._work_off(number, Table(self.job, name))
-            if reason != EXHAUSTED:
-                return reason
+        try:
+            for number, name in enumerate(self.job.tables):
+                if self.slot[TABLE] > number:
+                    continue
+                reason = self._work_off(number, Table(self.job, name))
+                if reason != EXHAUSTED:
+                    return reason
+        except Withdrawn:
+            return WITHDRAWN
         return EXHAUSTED
 
     def _load(self) -> None:

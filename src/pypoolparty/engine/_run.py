@@ -438,6 +438,8 @@ class MapRun:
         if n_live:
             for batch in batches:
                 self._apply(Withdrawn(batch.number), now)
+                if self._is_aborted:
+                    self.work_dir.withdraw_claims(batch.number)
             self._cancel(batches, None)
             return True
         self._close()

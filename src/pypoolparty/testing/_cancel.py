@@ -15,9 +15,13 @@ Ending = tuple[int, int]
 """A runner that was asked to end: its pid, and its birth."""
 
 
-def drop_waiting(state: State, job: Job, index: int) -> None:
-    """Take an element that just waits out of the queue."""
-    forget(state, job, job.detach(index))
+def drop_waiting(state: State, job: Job, index: int, is_shown: bool = False) -> None:
+    """Take an element that just waits out of the queue; a cancelled array as a whole is shown for a while."""
+    element = job.detach(index)
+    element.reason = "JobHeldUser" if job.held else "JobArrayTaskLimit" if job.throttle else "None"
+    forget(state, job, element)
+    if not is_shown and element in job.elements:
+        job.elements.remove(element)
 
 
 def forget(state: State, job: Job, element: Element) -> None:

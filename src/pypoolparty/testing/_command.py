@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 import time
+from dataclasses import replace
 
 from ._faults import FailCall, GarbleCall, HangCall, call_fault
 from ._options import Answer, Refused
@@ -20,16 +21,16 @@ COMMANDS = ("sbatch", "squeue", "scancel", "scontrol", "qsub", "qstat", "qdel", 
 
 _NO_SLURM = "Unable to contact slurm controller (connect failure)\n"
 _NO_QMASTER = "error: commlib error: got select error (Connection refused)\n"
-_NO_SEND = 'unable to send message to qmaster using port 6444 on host "localhost": got send error'
+NO_SEND = 'unable to send message to qmaster using port 6444 on host "localhost": got send error'
 UNREACHABLE = {
-    "sbatch": f"sbatch: error: Batch job submission failed: {_NO_SLURM}",
-    "squeue": f"slurm_load_jobs error: {_NO_SLURM}",
-    "scancel": f"scancel: error: Kill job error: {_NO_SLURM}",
-    "qsub": f"{_NO_QMASTER}Unable to run job: {_NO_SEND}.\nExiting.\n",
-    "qstat": f"{_NO_QMASTER}{_NO_SEND}\n",
-    "qdel": f"{_NO_QMASTER}{_NO_SEND}\n",
-    "scontrol": f"slurm_load_ctl_conf error: {_NO_SLURM}",
-    "qconf": f"{_NO_QMASTER}{_NO_SEND}\n",
+    "sbatch": Answer(err=f"sbatch: error: Batch job submission failed: {_NO_SLURM}", code=1),
+    "squeue": Answer(err=f"slurm_load_jobs error: {_NO_SLURM}", code=1),
+    "scancel": Answer(err=f"scancel: error: Kill job error: {_NO_SLURM}", code=1),
+    "scontrol": Answer(err=f"slurm_load_ctl_conf error: {_NO_SLURM}", code=1),
+    "qsub": Answer(err=f"{_NO_QMASTER}Unable to run job: {NO_SEND}\nExiting.\n", code=1),
+    "qstat": Answer(err=f"{_NO_QMASTER}error: {NO_SEND}\n", code=1),
+    "qdel": Answer(out=f"{NO_SEND}\n", err=_NO_QMASTER, code=1),
+    "qconf": Answer(err=f"{_NO_QMASTER}{NO_SEND}\n", code=1),
 }
 """What a command says when its daemon can not be reached."""
 
@@ -57,25 +58,27 @@ def _call(command: str, module: Any, store: Store, words: list[str]) -> Answer:
             if fault is None:
                 answer = _act(command, module, store, state, request)
         if isinstance(fault, FailCall):
-            raise Refused(fault.stderr or UNREACHABLE[command], fault.returncode, fault.stdout)
+            if fault.stderr or fault.stdout:
+                return Answer(fault.stdout, fault.stderr, fault.returncode)
+            return replace(UNREACHABLE[command], code=fault.returncode)
         if isinstance(fault, GarbleCall):
             return Answer(fault.text)
         if isinstance(fault, HangCall):
             hang(store, fault.seconds)
             with store.change() as state:
                 answer = _act(command, module, store, state, request)
-    except FileNotFoundError as error:
+        if answer.then:
+            answer.then()
+    except FileNotFoundError:
         if os.path.exists(store.state_path):
             raise
-        raise Refused(UNREACHABLE[command]) from error
-    if answer.then:
-        answer.then()
+        return UNREACHABLE[command]
     return answer
 
 
 def _act(command: str, module: Any, store: Store, state: State, request: Any) -> Answer:
     if state.closed:
-        return Answer(err=UNREACHABLE[command], code=1)
+        return UNREACHABLE[command]
     try:
         answer: Answer = module.act(store, state, request)
     except Refused as refused:

@@ -106,7 +106,10 @@ class Dummies:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables that let the commands be found by their names alone."""
+        """The variables that let the commands be found by their names alone, and tell where their state is.
+
+        The commands themselves need none of them.
+        """
         path = os.path.join(self.folder, "bin") + os.pathsep + os.environ.get("PATH", os.defpath)
         return {"PATH": path, "PYPOOLPARTY_QUEUE_STATE": self._store.state_path}
 

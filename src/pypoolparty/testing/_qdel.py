@@ -11,7 +11,7 @@ from ._cancel import Ending, ask_to_end, drop_waiting, forget, wait_and_settle
 from ._options import Answer, Refused
 from ._ranges import gridengine_text, parse_gridengine
 from ._slurm import user_name
-from ._state import GRID_ENGINE, Job, State
+from ._state import COMPLETING, GRID_ENGINE, Job, State
 from ._step import purge
 from ._store import Store
 
@@ -117,7 +117,10 @@ def _delete(
     missing = [] if tasks is None or not job.array else [task for task in tasks if task not in here]
     wanted = here if tasks is None or not job.array else here & set(tasks)
     for element in [element for element in job.elements if element.index in wanted]:
-        if element.has_runner:
+        if element.state == COMPLETING and not force:
+            lines.append(f"job {job.number} is already in deletion")
+            wanted.discard(element.index)
+        elif element.has_runner:
             asked = ask_to_end(store, state, job, element)
             ending += [asked] if asked else []
             what = f"job-array task {job.number}.{element.index}" if job.array else f"job {job.number}"
@@ -130,7 +133,7 @@ def _delete(
     for index in [index for index in job.waiting if index in wanted]:
         drop_waiting(state, job, index)
     if wanted:
-        lines.append(f"{user} has deleted {_what(job, sorted(wanted), whole and not ending)}")
+        lines.append(f"{user} has deleted {_what(job, sorted(wanted), whole)}")
     lines += [f'job "{job.number}" task "{task}" does not exist' for task in missing]
     return lines, ending, bool(missing)
 

@@ -236,6 +236,6 @@ def _detail(job: Job) -> str:
         ("job-array tasks:", job.array),
     ]
     lines += [
-        (f"error reason {element.index or 1:4d}:     ", element.reason) for element in job.elements if element.reason
+        (f"error reason{element.index or 1:11d}:     ", element.reason) for element in job.elements if element.reason
     ]
     return "=" * 62 + "\n" + "".join(f"{name:27s} {value}\n" for name, value in lines if value)

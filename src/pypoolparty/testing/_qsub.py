@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
 
-from ._command import UNREACHABLE, hang
+from ._command import NO_SEND, hang
 from ._faults import lost_reply, note_submission
 from ._gridengine import expand
 from ._options import Answer, Refused, single_dash
@@ -173,13 +173,14 @@ def act(store: Store, state: State, request: Request) -> Answer:
     _check_name(request.name)
     indices = _indices(state, options.get("t", ""))
     _check_queue(state, options)
-    check_resources(options.get("l", ""))
+    check_resources(options.get("l", ""), state.settings.nodes)
     most = state.settings.max_submit_jobs
     count = len(state.jobs_of(GRID_ENGINE))
     if most is not None and count >= most:
         why = f"Only {most} jobs are allowed per user (current job count: {count})"
         raise _rejected(f"job rejected: {why}.", 25)
     job = _job(state, request, indices)
+    state.next_number += 1
     store.keep(job.number, request.script, request.environment)
     job.faults = note_submission(state.faults, job.name, indices)
     state.jobs.append(job)
@@ -232,7 +233,7 @@ def _job(state: State, request: Request, indices: list[int]) -> Job:
     first, last = indices[0], indices[-1]
     by = indices[1] - first if len(indices) > 1 else 1
     return Job(
-        number=state.new_number(),
+        number=state.next_number,
         manager=GRID_ENGINE,
         name=request.name,
         user=user_name(),
@@ -246,8 +247,8 @@ def _job(state: State, request: Request, indices: list[int]) -> Job:
         queue=_queue(state, options.get("q", "*")),
         excluded=excluded_hosts(options.get("l", ""), state.settings.nodes),
         submitted=time.time(),
-        stdout=_path(options.get("o", "")),
-        stderr=_path(options.get("e", "")),
+        stdout=_path(state, options.get("o", "")),
+        stderr=_path(state, options.get("e", "")),
         options=options,
     )
 
@@ -257,10 +258,18 @@ def _queue(state: State, wanted: str) -> str:
     return next(queue for queue in state.settings.queues if any(fnmatchcase(queue, pattern) for pattern in patterns))
 
 
-def _path(text: str) -> str:
-    """Return the path in ``[host:]path[,[host:]path…]``: commas and colons can not be part of it."""
-    first = text.partition(",")[0]
-    return first.partition(":")[2] if ":" in first else first
+def _path(state: State, text: str) -> str:
+    """Return the path in ``[host]:path,...``: commas and colons can not be part of it."""
+    paths: dict[str, str] = {}
+    for part in text.split(","):
+        before, colon, after = part.partition(":")
+        host, path = (before, after) if colon else ("", part)
+        if host and host not in (*state.settings.nodes, "localhost"):
+            raise _rejected(f'can\'t resolve hostname "{host}"')
+        if host in paths:
+            raise _rejected("ERROR! two files are specified for the same host")
+        paths[host] = path
+    return paths.get("", next(iter(paths.values())))
 
 
 def _reply(options: Mapping[str, str], job: Job) -> str:
@@ -273,4 +282,4 @@ def _reply(options: Mapping[str, str], job: Job) -> str:
 
 def _lose_reply(store: Store, seconds: float) -> None:
     hang(store, seconds)
-    raise Refused(UNREACHABLE["qsub"])
+    raise _rejected(NO_SEND)

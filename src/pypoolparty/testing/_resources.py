@@ -31,14 +31,16 @@ def _requests(text: str) -> list[tuple[str, str]]:
     return [(name, value) for name, _, value in pairs]
 
 
-def check_resources(text: str) -> None:
-    """Refuse resources that nobody has configured, and values of the wrong kind."""
+def check_resources(text: str, nodes: Sequence[str]) -> None:
+    """Refuse resources that nobody has configured, values of the wrong kind, and hosts that are not known."""
     for name, value in _requests(text):
         if name not in RESOURCES:
             raise Refused(f'Unable to run job: unknown resource "{name}"\nExiting.\n')
         kind = RESOURCES[name]
         if not _FORMS[kind].fullmatch(value):
             raise Refused(f'Unable to run job: attribute "{name}" is not {kind} value\nExiting.\n')
+        if name in ("h", "hostname") and re.fullmatch(r"[\w.-]+", value) and value not in nodes:
+            raise Refused(f'Unable to run job: can\'t resolve hostname "{value}"\nExiting.\n')
 
 
 def excluded_hosts(text: str, nodes: Sequence[str]) -> list[str]:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ._faults import Die, Vanish
-from ._processes import MARK, in_session, kill_all, mark, marked
+from ._processes import MARK, born, in_session, kill_all, mark, marked
 from ._state import Element, Job
 from ._store import Store, write_whole
 
@@ -165,7 +165,8 @@ class Runner:
 
     def _is_known(self) -> bool:
         """Whether the state has us: else its writer died before it wrote, and we must not run."""
-        return any(element.pid == os.getpid() for _, element in self.store.read().runners())
+        me = (os.getpid(), born(os.getpid()))
+        return any((element.pid, element.born) == me for _, element in self.store.read().runners())
 
     def _run(self, prepare: Callable[[], Launch]) -> None:
         launch = prepare()

@@ -63,6 +63,7 @@ _NOT_A_SCRIPT = """sbatch: error: This does not look like a batch script.  The f
 sbatch: error: line must start with #! followed by the path to an interpreter.
 sbatch: error: For instance: #!/bin/sh
 """
+LONGEST_NAME = 1024
 _PLAIN_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -161,6 +162,8 @@ def act(store: Store, state: State, request: Request) -> Answer:
     queue = _partition(state, request.options.get("partition", ""))
     excluded = _excluded(state, request.options.get("exclude", ""))
     _check_room(state, len(indices))
+    if len(request.name) > LONGEST_NAME:
+        raise _refused("Pathname of a file, directory or other parameter too long")
     job = _job(state, request, indices)
     job.throttle, job.queue, job.excluded = throttle, queue, excluded
     store.keep(job.number, request.script, request.environment)

@@ -127,14 +127,17 @@ def _cancel(store: Store, state: State, request: Request, jobs: Sequence[Job]) -
     """Remove what waits, ask what runs to end, and return the runners of the latter."""
     ending = []
     for job in jobs:
-        for index in [i for i in job.waiting if _means(request, job, i, job.number, PENDING)]:
-            drop_waiting(state, job, index)
+        waiting = [index for index in job.waiting if _means(request, job, index, job.number, PENDING)]
+        asked = request.asked
+        as_a_whole = asked is None or any(one.number == job.number and one.indices is None for one in asked)
+        for index in waiting:
+            drop_waiting(state, job, index, is_shown=as_a_whole)
         for element in list(job.elements):
             if element.state in FINAL or not _means(request, job, element.index, element.own_number, element.state):
                 continue
             if element.has_runner:
-                asked = ask_to_end(store, state, job, element)
-                ending += [asked] if asked else []
+                its_ending = ask_to_end(store, state, job, element)
+                ending += [its_ending] if its_ending else []
             else:
                 forget(state, job, element)
     return ending

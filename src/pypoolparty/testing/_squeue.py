@@ -223,17 +223,17 @@ def _rows(request: Request, job: Job, state: State) -> list[Row]:
 
     waiting = [index for index in job.waiting if wanted(index, job.number, PENDING)]
     groups = [(waiting, PENDING, _reason(job, state))] if waiting else []
-    never_ran = []
+    never_ran: list[Element] = []
     rows = []
     for element in sorted(job.elements, key=lambda element: element.index):
         if not wanted(element.index, element.own_number, element.state):
             continue
         if element.state == CANCELLED and not element.started:
-            never_ran.append(element.index)
+            never_ran.append(element)
         else:
             rows.append(Row(job, [element.index], element.state, element.reason, element, request.bitstr))
     if never_ran:
-        groups.append((never_ran, CANCELLED, "None"))
+        groups.append(([element.index for element in never_ran], CANCELLED, never_ran[0].reason))
     for indices, its_state, reason in groups:
         parts = [[index] for index in indices] if "array" in request.options else [indices]
         rows += [Row(job, part, its_state, reason, None, request.bitstr) for part in parts]

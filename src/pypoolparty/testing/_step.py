@@ -89,8 +89,8 @@ def _gridengine_end(job: Job, element: Element, end: End, now: float) -> None:
         job.restarts += 1
     elif element.state != COMPLETING and (end.failure or end.code == 100):
         when = time.strftime("%m/%d/%Y %H:%M:%S", time.localtime(now))
-        why = end.failure or "job exited with status 100"
-        element.state, element.reason = "Eqw", f"{when} [0:0]: error: {why}"
+        why = f"error: {end.failure}" if end.failure else "exit_status of job start = 100"
+        element.state, element.reason = "Eqw", f"{when} [0:0]: {why}"
     else:
         element.state = COMPLETED
 

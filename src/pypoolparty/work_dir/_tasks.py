@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterable
 from typing import Any
 
-from ..archive import Archive
+from ..archive import Archive, open_private
 from ..payload import dumps
 from ..worker import INDEX_ROW
 
@@ -26,7 +26,7 @@ class TasksWriter:
         self.n = 0
         self.failed: dict[int, Exception] = {}
         self._archive = Archive(tasks_path)
-        fd = os.open(index_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        fd = open_private(index_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         self._index = open(fd, "wb", buffering=1 << 20)
         self._block: list[bytes] = []
         self._block_bytes = 0

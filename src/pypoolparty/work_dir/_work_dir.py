@@ -86,7 +86,8 @@ class WorkDir:
                 _make_private(folder)
             work_dir._lock.acquire()
         except OSError as error:
-            shutil.rmtree(path, ignore_errors=True)
+            if not isinstance(error, FileExistsError):  # what was there before is not ours to remove
+                shutil.rmtree(path, ignore_errors=True)
             raise WorkDirError(f"no work_dir can be made in {os.path.dirname(path)!r}: {error}") from error
         return work_dir
 
@@ -209,16 +210,31 @@ class WorkDir:
     def claims(self, number: int) -> dict[int, str]:
         """Return which worker has claimed each chunk of a table."""
         folder = self.layout.submission(number, "claims")
-        workers: dict[int, str] = {}
+        identities: list[tuple[int, str]] = []
         claimed: list[tuple[int, int, str]] = []
-        self._refresh(folder)
+        try:
+            self._refresh(folder)
+        except FileNotFoundError:
+            return {}  # withdrawn
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.name.isdigit():
                     claimed.append((int(entry.name), entry.inode(), entry.path))
                 elif entry.name.startswith("worker-"):
-                    workers[entry.inode()] = entry.name.removeprefix("worker-")
+                    identities.append((entry.inode(), entry.name.removeprefix("worker-")))
+        # A claim is a link of its worker's file. But not every file system tells true inodes.
+        workers = dict(identities)
+        if len(workers) < len(identities):
+            workers = {}
         return {ichunk: workers.get(inode) or _read_text(path) for ichunk, inode, path in claimed}
+
+    def withdraw_claims(self, number: int) -> None:
+        """Let workers of a submission find that nothing is to be claimed any more, and leave by themselves."""
+        folder = self.layout.submission(number, "claims")
+        try:
+            os.rename(folder, f"{folder}.withdrawn")
+        except OSError:
+            pass  # gone already
 
     # ------------------------------------------------------------------ the spool
 
