@@ -5,27 +5,19 @@ pools for Grid Engine and for this machine too. Tasks, results and all that happ
 shared file system: no server, no port, nothing held idle, and nothing lost when jobs die.
 """
 
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
 
-from . import errors, local, slurm, sun_grid_engine
-from .choose import Pool, available_backend
-from .policy import Retry
-from .resuming import resume
-
-__version__ = "1.0.0.dev0"
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
+    from . import errors, local, slurm, sun_grid_engine
+    from .choose import Pool, available_backend
+    from .policy import Retry
+    from .resuming import resume
     from .summary import Snapshot, load
 
-
-def __getattr__(name: str) -> Any:
-    """Import what only some use when it is first asked for."""
-    if name in ("load", "Snapshot"):
-        from . import summary
-
-        return getattr(summary, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
+__version__ = "1.0.0.dev0"
 
 __all__ = [
     "Pool",
@@ -40,3 +32,34 @@ __all__ = [
     "slurm",
     "sun_grid_engine",
 ]
+
+# Where each name is. All is imported when it is first asked for: a program that only may need a pool, and
+# each command on the command line, should not wait for what it does not use.
+_PLACES = {
+    "Pool": "choose",
+    "Retry": "policy",
+    "Snapshot": "summary",
+    "available_backend": "choose",
+    "errors": "",
+    "load": "summary",
+    "local": "",
+    "resume": "resuming",
+    "slurm": "",
+    "sun_grid_engine": "",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for (PEP 562)."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    place = _PLACES[name]
+    value = getattr(import_module(f"{__name__}.{place}"), name) if place else import_module(f"{__name__}.{name}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PLACES})

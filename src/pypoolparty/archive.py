@@ -3,6 +3,8 @@
 Members are stored, not compressed, and each local header carries name, sizes and CRC. So an
 archive whose writer died before the central directory was written is still readable: `scan` walks
 the local headers, and `Archive` opened on it cuts a torn tail off and goes on behind it.
+An extra field in each local header has the CRC of the header and of its place in the file: damage in
+one member is told from the others, and what looks like a header within somebody's data is none.
 Format: PKWARE's APPNOTE.TXT 6.3, sections 4.3.7 (local header), 4.3.12, 4.3.14 to 16 (directory).
 """
 
@@ -22,6 +24,10 @@ _END = struct.Struct("<4sHHHHIIH")
 _END64 = struct.Struct("<4sQHHIIQQQQ")
 _LOCATOR64 = struct.Struct("<4sIQI")
 _LARGE = struct.Struct("<HHQQ")
+_CHECK = struct.Struct("<HHI")  # an extra field of our own: id, size, CRC of the header and its place
+
+_CHECK_ID = 0x5050
+_MAGIC = b"PK\3\4"
 
 _DOS_DATE = (2026 - 1980) << 9 | 1 << 5 | 1  # fixed, so that equal content gives equal bytes
 _UTF8 = 0x0800
@@ -40,12 +46,13 @@ def open_private(path: str, flags: int) -> int:
 
 @dataclass(frozen=True)
 class Member:
-    """One member: where its data begin, how long they are, and whether their CRC is right."""
+    """One member: where its data and its header begin, how long they are, and whether their CRC is right."""
 
     name: str
     offset: int
     size: int
     crc: int
+    header: int
     is_intact: bool = True
 
 
@@ -57,13 +64,16 @@ class Archive:
     path : str
         Made if absent (mode 0600). An existing one is continued behind its last whole member;
         its central directory, if any, is cut off until `close`.
+
+    Notes
+    -----
+    The central directory names what is intact, and of members with one name only the last.
     """
 
     def __init__(self, path: str) -> None:
         self.path = path
         self._fd = open_private(path, os.O_RDWR | os.O_CREAT)
-        self._directory = bytearray()
-        self._count = 0
+        self._directory: dict[bytes, bytes] = {}
         self._end = 0
         self._buffer = bytearray()
         if os.fstat(self._fd).st_size:
@@ -71,8 +81,8 @@ class Archive:
 
     def _continue(self) -> None:
         for member in scan(self.path):
-            header = member.offset - _header_size(member.name, member.size)
-            self._enter(member.name.encode(), member.crc, member.size, header)
+            if member.is_intact:
+                self._enter(member.name.encode(), member.crc, member.size, member.header)
             self._end = member.offset + member.size
         os.ftruncate(self._fd, self._end)
 
@@ -84,7 +94,7 @@ class Archive:
             crc = zlib.crc32(part, crc)
         encoded = name.encode()
         header = self._end + len(self._buffer)
-        self._buffer += _local_header(encoded, crc, size)
+        self._buffer += _local_header(encoded, crc, size, header)
         offset = self._end + len(self._buffer)
         for part in parts:
             self._buffer += part
@@ -99,12 +109,11 @@ class Archive:
         extra = _LARGE.pack(1, 24, size, size) + struct.pack("<Q", header) if large else b""
         size32, header32 = (_MAX32, _MAX32) if large else (size, header)
         version = 45 if large else 20
-        self._directory += _CENTRAL.pack(
+        row = _CENTRAL.pack(
             b"PK\1\2", 3 << 8 | version, version, _UTF8, 0, 0, _DOS_DATE, crc, size32, size32,
             len(name), len(extra), 0, 0, 0, 0o600 << 16, header32,
         )  # fmt: skip
-        self._directory += name + extra
-        self._count += 1
+        self._directory[name] = row + name + extra
 
     def flush(self) -> None:
         """Hand to the system what was added. On an error nothing is half written, and it may be repeated."""
@@ -128,7 +137,8 @@ class Archive:
     def close(self) -> None:
         """Write the central directory, which makes it an ordinary zip for everyone."""
         self.flush()
-        view = memoryview(self._directory + _end_records(self._count, len(self._directory), self._end))
+        directory = b"".join(self._directory.values())
+        view = memoryview(directory + _end_records(len(self._directory), len(directory), self._end))
         done = 0
         while done < len(view):
             done += os.pwrite(self._fd, view[done:], self._end + done)
@@ -146,20 +156,25 @@ def scan(path: str) -> Iterator[Member]:
     Yields
     ------
     Member
-        Each whole member. A last one that is torn, or damaged with nothing behind it, is left out;
-        one that is damaged in the middle has ``is_intact=False``.
+        Each whole member, in the order of the file. Where a header is torn or damaged, the next whole one is
+        looked for. A member whose data are damaged has ``is_intact=False``; the last one is then left out.
     """
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         end = os.fstat(fd).st_size
-        position = 0
+        position, damaged = 0, None
         while True:
-            member = _member_at(fd, position, end)
+            member = _member_at(fd, position, end) or _next_member(fd, position + 1, end)
             if member is None:
-                return
+                break
             position = member.offset + member.size
-            if member.is_intact or os.pread(fd, 2, position) == b"PK":
+            if damaged is not None:
+                yield damaged
+            damaged = None if member.is_intact else member
+            if damaged is None:
                 yield member
+        if damaged is not None and os.pread(fd, 2, position) == b"PK":
+            yield damaged
     finally:
         os.close(fd)
 
@@ -169,24 +184,40 @@ def read_member(fd: int, member: Member) -> bytes:
     return b"".join(_pieces(fd, member.offset, member.size))
 
 
+def _next_member(fd: int, position: int, end: int) -> Member | None:
+    """Return the first member that begins at `position` or behind it."""
+    while position < end:
+        piece = os.pread(fd, _READ, position)
+        found = piece.find(_MAGIC)
+        while found >= 0:
+            member = _member_at(fd, position + found, end)
+            if member is not None:
+                return member
+            found = piece.find(_MAGIC, found + 1)
+        position += max(1, len(piece) - len(_MAGIC) + 1)
+    return None
+
+
 def _member_at(fd: int, position: int, end: int) -> Member | None:
+    """Return the member whose header begins at `position`; None if there is none, or not a whole one."""
     raw = os.pread(fd, _LOCAL.size, position)
-    if len(raw) < _LOCAL.size or raw[:4] != b"PK\3\4":
+    if len(raw) < _LOCAL.size or not raw.startswith(_MAGIC):
         return None
     crc, _, size, name_size, extra_size = _LOCAL.unpack(raw)[6:]
-    if not name_size:
-        return None  # torn: a file system may show zeros for what it has lost
     rest = os.pread(fd, name_size + extra_size, position + _LOCAL.size)
-    if extra_size == _LARGE.size:
-        size = _LARGE.unpack(rest[name_size:])[2]
+    if extra_size not in (_CHECK.size, _LARGE.size + _CHECK.size) or len(rest) < name_size + extra_size:
+        return None
+    if _CHECK.unpack(rest[-_CHECK.size :]) != (_CHECK_ID, 4, _header_crc(position, raw + rest[: -_CHECK.size])):
+        return None
+    if extra_size > _CHECK.size:
+        size = _LARGE.unpack(rest[name_size : -_CHECK.size])[2]
     offset = position + _LOCAL.size + name_size + extra_size
     if offset + size > end:
         return None
     found = 0
     for piece in _pieces(fd, offset, size):
         found = zlib.crc32(piece, found)
-    name = rest[:name_size].decode(errors="replace")
-    return Member(name, offset, size, crc, is_intact=found == crc)
+    return Member(rest[:name_size].decode(), offset, size, crc, position, is_intact=found == crc)
 
 
 def _pieces(fd: int, offset: int, size: int) -> Iterator[bytes]:
@@ -199,15 +230,17 @@ def _pieces(fd: int, offset: int, size: int) -> Iterator[bytes]:
         offset += len(piece)
 
 
-def _local_header(name: bytes, crc: int, size: int) -> bytes:
-    extra = _LARGE.pack(1, 16, size, size) if size >= _MAX32 else b""
-    size32, version = (_MAX32, 45) if extra else (size, 20)
-    fixed = _LOCAL.pack(b"PK\3\4", version, _UTF8, 0, 0, _DOS_DATE, crc, size32, size32, len(name), len(extra))
-    return fixed + name + extra
+def _local_header(name: bytes, crc: int, size: int, position: int) -> bytes:
+    large = _LARGE.pack(1, 16, size, size) if size >= _MAX32 else b""
+    size32, version = (_MAX32, 45) if large else (size, 20)
+    n_extra = len(large) + _CHECK.size
+    fixed = _LOCAL.pack(_MAGIC, version, _UTF8, 0, 0, _DOS_DATE, crc, size32, size32, len(name), n_extra)
+    checked = fixed + name + large
+    return checked + _CHECK.pack(_CHECK_ID, 4, _header_crc(position, checked))
 
 
-def _header_size(name: str, size: int) -> int:
-    return _LOCAL.size + len(name.encode()) + (_LARGE.size if size >= _MAX32 else 0)
+def _header_crc(position: int, header: bytes) -> int:
+    return zlib.crc32(header, zlib.crc32(position.to_bytes(8, "little")))
 
 
 def _end_records(count: int, size: int, offset: int) -> bytes:

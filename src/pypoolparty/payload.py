@@ -7,7 +7,6 @@ import importlib.util
 import io
 import os
 import pickle
-import zipfile
 from collections.abc import Callable
 from multiprocessing.pool import RemoteTraceback  # type: ignore[attr-defined]
 from typing import Any
@@ -89,6 +88,8 @@ def text_of_exception(data: bytes) -> str:
 @functools.lru_cache(maxsize=1)
 def library_zip() -> bytes:
     """Return a zip with cloudpickle in it, so that the node's python needs nothing installed."""
+    import zipfile
+
     spec = importlib.util.find_spec("cloudpickle")
     assert spec is not None
     assert spec.origin is not None

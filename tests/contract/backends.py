@@ -42,6 +42,11 @@ class Backend:
         """Whether a map's queue-jobs are the elements of one array."""
         return self.pool.endswith(".array.Pool")
 
+    def chunksize_for_many(self, n):
+        """Return the chunksize for a map of `n` tiny tasks: None, where the pool knows best."""
+        is_per_chunk = self.pool.endswith(("slurm.Pool", "sun_grid_engine.Pool"))
+        return -(-n // 8) if is_per_chunk else None
+
     def pool_class(self):
         """Import the pool's class."""
         module, _, name = self.pool.rpartition(".")
@@ -73,10 +78,11 @@ def _backends():
 
 BACKENDS = {backend.name: backend for backend in _backends()}
 
-# Which backends a body runs on by its mark. A map on a real scheduler takes a second or two.
+# Which backends a body runs on by its mark. A map on a real scheduler takes a second or two, so not
+# everything runs everywhere: what all pools share is the engine, and Slurm's arrays show that all of it works.
 EVERYWHERE = tuple(BACKENDS)
-MOST = tuple(name for name in BACKENDS if name not in ("slurm", "sge"))
-HEAVY = ("multiprocessing", "local", "dummy-slurm-array", "dummy-sge-array", "slurm-array", "sge-array")
+MOST = ("multiprocessing", "local", "dummy-slurm-array", "dummy-sge-array", "slurm-array")
+HEAVY = ("multiprocessing", "local", "dummy-slurm-array", "slurm-array", "sge-array")
 
 
 def as_json(backend, options):

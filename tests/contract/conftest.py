@@ -114,17 +114,25 @@ class System:
             from pypoolparty.testing import Dummies
 
             self.dummies = Dummies(folder)
+            self._queue = self.dummies.queue
             self.paths = {f"{name}_path": str(self.dummies.path(name)) for name in backend.dummies}
 
     def queue(self):
         """Return what is in the queue."""
         return list(self._queue())
 
+    def close(self):
+        """End the dummies; the real ones serve other tests."""
+        if self.dummies is not None:
+            self.dummies.close()
+
 
 @pytest.fixture
 def system(backend, request, tmp_path):
     """Return the scheduler behind the backend."""
-    return System(backend, request, tmp_path / "dummies")
+    system = System(backend, request, tmp_path / "dummies")
+    yield system
+    system.close()
 
 
 class PoolMaker:

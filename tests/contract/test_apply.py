@@ -36,8 +36,8 @@ def test_arguments_are_taken_at_the_call(pool):
 @pytest.mark.cheap
 def test_many_apply_async(pool):
     """Many calls in a moment each get their own result."""
-    results = [pool.apply_async(f.square, (x,)) for x in range(40)]
-    assert [x * x for x in range(40)] == [result.get(90) for result in results]
+    results = [pool.apply_async(f.square, (x,)) for x in range(20)]
+    assert [x * x for x in range(20)] == [result.get(90) for result in results]
 
 
 def test_apply_async_from_many_threads(pool):

@@ -46,6 +46,7 @@ def test_kill_in_a_task(make_pool):
     assert (3, 2) == (error.itask, error.attempts)
 
 
+@pytest.mark.cheap
 def test_crash_that_does_not_come_again(make_pool, tmp_path):
     """A task that dies once is tried again, and nobody learns of it."""
     pool = make_pool(max_num_resubmissions=2)

@@ -125,12 +125,15 @@ def test_large_closure(pool):
 
 
 @pytest.mark.heavy
-def test_many_tiny_tasks(pool):
+def test_many_tiny_tasks(pool, backend):
     """3,000 tasks that do next to nothing."""
-    assert [x * x for x in range(3000)] == pool.map(f.square, range(3000))
+    results = pool.map(f.square, range(3000), backend.chunksize_for_many(3000))
+    assert [x * x for x in range(3000)] == results
 
 
 @pytest.mark.heavy
-def test_many_tiny_tasks_unordered(pool):
+def test_many_tiny_tasks_unordered(pool, backend):
     """2,000 tasks, read as they arrive."""
-    assert [x * x for x in range(2000)] == sorted(pool.imap_unordered(f.square, range(2000), chunksize=10))
+    chunksize = backend.chunksize_for_many(2000) or 10
+    results = pool.imap_unordered(f.square, range(2000), chunksize)
+    assert [x * x for x in range(2000)] == sorted(results)

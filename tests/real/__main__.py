@@ -9,6 +9,7 @@ from tests.real import packages
 from tests.real.daemons import DaemonsUnavailable
 from tests.real.gridengine import GridEngine
 from tests.real.slurm import SlurmCluster
+from tests.real.users import BY_HAND
 
 _FOLDERS = Path("/tmp")
 
@@ -53,7 +54,7 @@ def install(options: argparse.Namespace) -> None:
 def up(options: argparse.Namespace) -> None:
     """Bring up the daemons (if they are not) and print what a shell needs to use them."""
     if options.scheduler == "gridengine":
-        engine = GridEngine(options.slots)
+        engine = GridEngine(options.slots, user=BY_HAND)
         engine.up()
         _print_exports(engine.environment)
         return
@@ -73,7 +74,7 @@ def up(options: argparse.Namespace) -> None:
 def down(options: argparse.Namespace) -> None:
     """Cancel all jobs and stop the daemons, whichever of our processes started them."""
     if options.scheduler == "gridengine":
-        GridEngine().down(of_any_process=True)
+        GridEngine().stop_for_all()
     else:
         SlurmCluster(_folder(options.name)).down()
 

@@ -42,7 +42,7 @@ def read_pid(pid_file: Path) -> int | None:
 
 def is_alive(pid: int) -> bool:
     """Tell whether the process runs: a zombie, left by a parent that does not wait for it, does not."""
-    fields = _proc(pid, "stat").decode(errors="replace").rpartition(")")[2].split()
+    fields = _status(pid)
     return bool(fields) and fields[0] not in "ZX"
 
 
@@ -109,8 +109,14 @@ def open_files(pid: int) -> list[str]:
 
 def parent_of(pid: int) -> int:
     """Give the pid of the parent, 0 when the process is gone."""
-    fields = _proc(pid, "stat").decode(errors="replace").rpartition(")")[2].split()
+    fields = _status(pid)
     return int(fields[1]) if fields else 0
+
+
+def started_at(pid: int) -> str:
+    """Tell when the process started, in ticks since the boot, '' when it is gone."""
+    fields = _status(pid)
+    return fields[19] if fields and fields[0] not in "ZX" else ""
 
 
 def program_of(pid: int) -> str:
@@ -122,6 +128,11 @@ def environment_of(pid: int) -> dict[str, str]:
     """Read the environment that the process was started with, empty when it is gone or not ours."""
     pairs = _proc(pid, "environ").decode(errors="replace").split("\0")
     return {key: value for key, found, value in (pair.partition("=") for pair in pairs) if found}
+
+
+def _status(pid: int) -> list[str]:
+    """Read the fields of /proc/PID/stat that follow the name, which may hold blanks and brackets."""
+    return _proc(pid, "stat").decode(errors="replace").rpartition(")")[2].split()
 
 
 def _program(pid: int) -> bytes:

@@ -39,7 +39,7 @@ def slurm_small_arrays(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slu
 
 @pytest.fixture(scope="session")
 def grid_engine() -> Iterator[GridEngine]:
-    """One host with sixteen slots; a Grid Engine that is already up is used and stays up."""
+    """One host with sixteen slots; a Grid Engine that somebody has up is used and stays up."""
     with _up(GridEngine()) as engine:
         yield engine
 

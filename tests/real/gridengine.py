@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from xml.etree import ElementTree
 
-from tests.real import commands, packages
+from tests.real import commands, packages, users
 from tests.real.daemons import DaemonsUnavailable, environment_of, kill, pids, running, stop, tail, wait_until
 from tests.real.gridengine_conf import ADDITIONS, GLOBAL, QUEUE, SCHEDULER, edited
 
@@ -19,12 +19,19 @@ SPOOL = Path("/var/spool/gridengine")
 RUN = Path("/run/pypoolparty-gridengine")  # ours alone, so that a Grid Engine of somebody else is told apart
 
 
-class GridEngine:
-    """The one Grid Engine of this machine: one that is already up is used, and then left alone by `down`."""
+USERS = RUN / "users"
+LOCK = Path("/tmp/party-gridengine.lock")
 
-    def __init__(self, slots: int = 16) -> None:
+
+class GridEngine:
+    """The one Grid Engine of this machine: one that is already up is used as it is.
+
+    One that others brought up is left alone by `down`, and one of ours is stopped by the last of its users.
+    """
+
+    def __init__(self, slots: int = 16, *, user: str | None = None) -> None:
         self.slots = slots
-        self.started_here = False
+        self.user = user or users.this_process()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -43,12 +50,16 @@ class GridEngine:
     def up(self) -> None:
         """Bring up master and executor, configure them, and wait until the queue takes jobs."""
         packages.require(packages.GRID_ENGINE, packages.GRID_ENGINE_ANSWERS)
-        if self.is_up():
-            return
+        with users.alone(LOCK):
+            if not self.is_up():
+                self._start()
+            if self.is_ours():
+                users.join(USERS, self.user)
+
+    def _start(self) -> None:
         if os.geteuid() != 0:
             raise DaemonsUnavailable("only root can start Grid Engine's daemons")
-        self.started_here = True
-        with commands.nothing_left_on_failure("Grid Engine", self.down, self.log_tail):
+        with commands.nothing_left_on_failure("Grid Engine", self._stop, self.log_tail):
             self._name_this_host()
             self.start_master()
             self._configure()
@@ -61,14 +72,26 @@ class GridEngine:
             return self.run("qconf", "-sh", timeout=10).returncode == 0
         return False
 
-    def down(self, *, of_any_process: bool = False) -> None:
-        """Delete all jobs and stop the daemons that this object started, or (by hand) any process of ours."""
-        if not (self.started_here or of_any_process):
-            return
-        master, executor = (
-            running(RUN / "qmaster.pid", "/sge_qmaster"),
-            running(RUN / "execd.pid", "/sge_execd"),
-        )
+    def is_ours(self) -> bool:
+        """Tell whether a process of ours started it, whose pids are in that folder, and we may stop it."""
+        return RUN.exists() and os.access(RUN, os.W_OK)
+
+    def down(self) -> None:
+        """Delete all jobs and stop the daemons, if they are ours and nobody else uses them."""
+        with users.alone(LOCK):
+            users.leave(USERS, self.user)
+            if self.is_ours() and not users.remaining(USERS):
+                self._stop()
+
+    def stop_for_all(self) -> None:
+        """Delete all jobs and stop the daemons, if they are ours, whoever uses them."""
+        with users.alone(LOCK):
+            if self.is_ours():
+                self._stop()
+
+    def _stop(self) -> None:
+        master = running(RUN / "qmaster.pid", "/sge_qmaster")
+        executor = running(RUN / "execd.pid", "/sge_execd")
         if master:
             self._delete_all_jobs()
         if master or executor:
@@ -76,7 +99,6 @@ class GridEngine:
             self._kill_jobs()
             stop(master)
         shutil.rmtree(RUN, ignore_errors=True)
-        self.started_here = False
 
     def _delete_all_jobs(self) -> None:
         with contextlib.suppress(DaemonsUnavailable, subprocess.SubprocessError):

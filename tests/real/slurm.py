@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.real import commands, packages, slurm_accounting
 from tests.real.daemons import DaemonsUnavailable, free_ports, is_alive, kill, running, stop, tail, wait_until
-from tests.real.slurm_conf import Layout, Shape, cgroup_conf, slurm_conf
+from tests.real.slurm_conf import RUN_PREFIX, Layout, Shape, cgroup_conf, slurm_conf
 from tests.real.slurm_jobs import job_processes, stepds
 
 
@@ -87,7 +87,7 @@ class SlurmCluster:
         for folder in (self.at.state, self.at.database, self.at.log):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
-        run = Path(tempfile.mkdtemp(prefix="party-run-", dir="/tmp"))
+        run = Path(tempfile.mkdtemp(prefix=RUN_PREFIX.name, dir=RUN_PREFIX.parent))
         self.at.run_link.symlink_to(run)
         run.chmod(0o755)  # munged insists
         for name in self.shape.node_names:
@@ -135,9 +135,11 @@ class SlurmCluster:
         self.stop_controller()
         slurm_accounting.stop_all(self.at)
         stop(self._running("munged"))
-        for folder in (self.at.run, self.at.state, self.at.database):
-            shutil.rmtree(folder, ignore_errors=True)
+        if str(self.at.run).startswith(str(RUN_PREFIX)):  # a link may lead anywhere
+            shutil.rmtree(self.at.run, ignore_errors=True)
         self.at.run_link.unlink()
+        for folder in (self.at.state, self.at.database):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _cancel_all_jobs(self, nodes: Iterable[str]) -> None:
         """Cancel the jobs and wait until those on these nodes have ended."""
@@ -151,8 +153,8 @@ class SlurmCluster:
     def start_controller(self) -> None:
         """Start slurmctld and wait until it answers."""
         self._launch("slurmctld", "-f", str(self.at.conf))
-        log = self.at.log / "slurmctld.log"
-        wait_until(lambda: self._answers() or "fatal:" in log.read_text(errors="replace"), "slurmctld starts")
+        log = [self.at.log / "slurmctld.log"]
+        wait_until(lambda: self._answers() or "fatal:" in tail(log), "slurmctld starts", on_timeout=self.log_tail)
         if not self._answers():
             raise DaemonsUnavailable(f"slurmctld does not start:\n{self.log_tail()}")
 

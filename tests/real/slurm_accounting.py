@@ -22,8 +22,11 @@ def start(at: Layout, environment: Mapping[str, str], port: int) -> None:
     at.slurmdbd_conf.touch(mode=0o600)  # slurmdbd refuses a file that others may read
     at.slurmdbd_conf.write_text(slurmdbd_conf(at, port))
     checked(["slurmdbd"], environment)
-    add = ["sacctmgr", "--immediate", "add", "cluster", CLUSTER]
-    wait_until(lambda: run(add, environment).returncode == 0, "slurmdbd answers", on_timeout=lambda: log_tail(at))
+    add = ["sacctmgr", "--immediate", "add"]
+    known = [*add, "cluster", CLUSTER]
+    wait_until(lambda: run(known, environment).returncode == 0, "slurmdbd answers", on_timeout=lambda: log_tail(at))
+    if getpass.getuser() != "root":  # who is known from the beginning
+        checked([*add, "user", getpass.getuser(), "account=root"], environment)
 
 
 def stop_all(at: Layout) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 CLUSTER = "party"
 DATABASE = "slurm_acct_db"
+RUN_PREFIX = Path("/tmp/party-run-")
 
 
 @dataclass(frozen=True)

@@ -53,11 +53,7 @@ class Row:
     @property
     def tasks(self) -> str:
         """The indices."""
-        if not self.job.array:
-            return ""
-        if list(self.indices) == self.job.waiting and len(self.indices) > 1 and not self.job.elements:
-            return self.job.array  # as long as nothing has left the array, it is shown as it was asked for
-        return gridengine_text(self.indices)
+        return gridengine_text(self.indices) if self.job.array else ""
 
 
 @dataclass(frozen=True)

@@ -38,11 +38,11 @@ class DriverLock:
         content = {"host": os.uname().nodename, "pid": os.getpid(), "started": _started(os.getpid())}
         fd = os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            os.write(fd, json.dumps({**content, "token": self._token}).encode())
-            now = os.fstat(fd).st_mtime  # by the clock of the file system, as the heartbeat is
-        finally:
-            os.close(fd)
-        try:
+            try:
+                os.write(fd, json.dumps({**content, "token": self._token}).encode())
+                now = os.fstat(fd).st_mtime  # by the clock of the file system, as the heartbeat is
+            finally:
+                os.close(fd)
             self._link(mine, now)
         finally:
             os.unlink(mine)

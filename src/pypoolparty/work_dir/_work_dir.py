@@ -125,7 +125,8 @@ class WorkDir:
     def open_reduced(self, n_tasks: int) -> None:
         """Open the archives of the reduced outcome."""
         in_blocks = n_tasks > FEW_TASKS
-        for name, suffix in (("results", "pickle"), ("stdout", "txt"), ("stderr", "txt")):
+        # In this order they are made durable: a task whose result is there has its texts, too.
+        for name, suffix in (("stdout", "txt"), ("stderr", "txt"), ("results", "pickle")):
             self._reduced[name] = Reduced(self.layout.reduced(name), suffix, in_blocks)
         self._reduced["exceptions"] = Reduced(self.layout.reduced("exceptions"), "pickle", False)
         self._stats = Stats(self.layout.stats)

@@ -1,0 +1,189 @@
+"""Where the maps run: this machine, a Slurm of our own, or the machine's Grid Engine."""
+
+import contextlib
+import os
+import re
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+from tests.real import commands, packages
+from tests.real.daemons import DaemonsUnavailable, processes_mentioning, program_of, stop
+from tests.real.gridengine import GridEngine
+from tests.real.slurm import SlurmCluster
+
+DISK_SIZE = "48m"
+CACHE_SECONDS = 30
+
+
+class QueueJob(NamedTuple):
+    """A row of the queue: the id that the scheduler's commands take, and the state as a letter or a word."""
+
+    job_id: str
+    array_id: str
+    state: str
+    node: str
+
+
+@dataclass
+class System:
+    """A place to run maps: its folders, and what its queue says. This one has no scheduler."""
+
+    folder: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)  # of the nodes and daemons
+    has_late: bool = False
+
+    def queue(self, session: str) -> list[QueueJob]:
+        """Return what is in the queue of the map with this session id."""
+        return []
+
+    def run(self, *argv: str) -> commands.Completed:
+        """Run a command of the scheduler's."""
+        return commands.run(argv, self.environment, timeout=30)
+
+    def says_ok(self, *argv: str) -> bool:
+        """Run a command and tell whether it did what it was asked for."""
+        with contextlib.suppress(subprocess.SubprocessError):
+            return self.run(*argv).returncode == 0
+        return False
+
+    def heal(self) -> None:
+        """Undo what a fault may have left behind."""
+
+    def logs(self) -> str:
+        """Return the end of the daemons' logs."""
+        return ""
+
+    def place(self, name: str) -> Path:
+        """Return the folder of a kind of file system: ``plain``, ``disk`` or ``late``."""
+        return self.folder / name
+
+
+class SlurmSystem(System):
+    """A Slurm of our own."""
+
+    cluster: "ChaosSlurm"
+
+    def queue(self, session: str) -> list[QueueJob]:
+        """Ask squeue for each element."""
+        done = self.run("squeue", "--noheader", "--array", "--format=%i|%F|%T|%N|%j")
+        done.check_returncode()
+        rows = [line.split("|") for line in done.stdout.splitlines()]
+        return [QueueJob(*row[:4]) for row in rows if row[4].startswith(session)]
+
+    def heal(self) -> None:
+        """Take back all nodes."""
+        for line in self.run("sinfo", "--noheader", "--Node", "--format=%N %T").stdout.splitlines():
+            name, state = line.split()
+            if re.match("down|drain|fail", state):
+                self.says_ok("scontrol", "update", f"nodename={name}", "state=resume")
+
+    def logs(self) -> str:
+        """Return the end of the daemons' logs."""
+        return self.cluster.log_tail()
+
+
+class GridEngineSystem(System):
+    """The machine's one Grid Engine, which others may use as well."""
+
+    engine: GridEngine
+
+    def queue(self, session: str) -> list[QueueJob]:
+        """Ask qstat for each element."""
+        done = self.run("qstat", "-xml", "-g", "d", "-u", "*")
+        done.check_returncode()
+        found = []
+        for job in ElementTree.fromstring(done.stdout.replace("%lt;", "&lt;")).iter("job_list"):
+            if job.findtext("JB_name", "").startswith(session):
+                number, task = job.findtext("JB_job_number", ""), job.findtext("tasks")
+                node = job.findtext("queue_name", "").partition("@")[2]
+                job_id = f"{number}.{task}" if task else number
+                found.append(QueueJob(job_id, number, job.findtext("state", ""), node))
+        return found
+
+    def logs(self) -> str:
+        """Return the end of the daemons' messages."""
+        return self.engine.log_tail()
+
+
+class ChaosSlurm(SlurmCluster):
+    """A Slurm whose nodes see one folder through caches of their own, as NFS clients do."""
+
+    late: Path | None = None
+    store: Path | None = None
+
+    def _launch(self, *argv: str) -> None:
+        if argv[0] == "slurmd" and self.late is not None:
+            script = f'umount "$1" && {mount_words("$2", "$1")} && shift 2 && exec "$@"'
+            inside = ["sh", "-c", script, "sh", str(self.late), str(self.store)]
+            argv = ("unshare", "-m", "--propagation", "private", *inside, *argv)
+        super()._launch(*argv)
+
+
+def mount_words(store: str, point: str) -> str:
+    """Return the shell words that mount the store with the caches of NFS."""
+    caches = " ".join(f"-o {kind}_timeout={CACHE_SECONDS}" for kind in ("attr", "entry", "negative"))
+    return f'bindfs --multithreaded {caches} "{store}" "{point}"'
+
+
+@contextlib.contextmanager
+def open_system(backend: str, folder: Path) -> Iterator[System]:
+    """Bring up what a backend needs; take it down at the end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "plain").mkdir(exist_ok=True)
+    with _small_disk(folder / "disk"):
+        if backend.startswith("slurm"):
+            with _slurm(folder) as slurm:
+                yield slurm
+        elif backend.startswith("sge"):
+            with GridEngine() as engine:
+                system = GridEngineSystem(folder, engine.environment)
+                system.engine = engine
+                yield system
+        else:
+            yield System(folder)
+
+
+@contextlib.contextmanager
+def _slurm(folder: Path) -> Iterator[SlurmSystem]:
+    cluster = ChaosSlurm(folder / "slurm", nodes=3, cpus_per_node=2, min_job_age=5)
+    with _late_files(folder, cluster), cluster:
+        system = SlurmSystem(folder, cluster.environment, has_late=True)
+        system.cluster = cluster
+        yield system
+
+
+@contextlib.contextmanager
+def _late_files(folder: Path, cluster: ChaosSlurm) -> Iterator[None]:
+    """Mount a store twice: here for the main process, and once more for each node when it starts."""
+    packages.require({"bindfs": "bindfs"})
+    late, store = folder / "late", folder / "store"
+    for path in (late, store):
+        path.mkdir(exist_ok=True)
+    commands.checked(["sh", "-c", mount_words(str(store), str(late))], {})
+    cluster.late, cluster.store = late, store
+    try:
+        yield
+    finally:
+        commands.checked(["umount", "--lazy", str(late)], {})
+        for pid in processes_mentioning(str(store)):
+            if Path(program_of(pid)).name == "bindfs":
+                stop(pid)
+
+
+@contextlib.contextmanager
+def _small_disk(point: Path) -> Iterator[None]:
+    """Mount a file system that is filled up soon."""
+    point.mkdir(exist_ok=True)
+    if os.geteuid() != 0:
+        raise DaemonsUnavailable("only root can mount a small disk")
+    commands.checked(["mount", "-t", "tmpfs", "-o", f"size={DISK_SIZE},mode=755", "tmpfs", str(point)], {})
+    try:
+        yield
+    finally:
+        commands.checked(["umount", "--lazy", str(point)], {})
