@@ -38,6 +38,7 @@ _WEIGHT = (
     Death.NODE_FAILED,
     Death.TIME_LIMIT,
     Death.OUT_OF_MEMORY,
+    Death.REFUSED,
 )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from .cause import DEATH_OF_STATE
 from .chunks import chunk_sizes, cut, runs_of, tasks_of
 from .events import Left
-from .ledger import Batch, Element, Ledger
+from .ledger import Batch, Element, Ledger, Trace
 from .policy import Policy
 from .states import Death, JobState, Report
 
@@ -193,8 +193,9 @@ def _judge(element: Element, policy: Policy, now: float) -> tuple[Report | None,
         return None
     traces = element.traces.values()
     if traces and all(trace.is_complete for trace in traces):
-        # Who terminated it, the scheduler knows: that is waited for.
-        if _last_goodbye(element).reason != "terminated" or element.suspect_since is not None:
+        # Who terminated it, the scheduler knows: that is waited for, but not until a requeued one runs again.
+        is_waiting = element.state is JobState.PENDING
+        if _last_goodbye(element).reason != "terminated" or element.suspect_since is not None or is_waiting:
             return _judge_goodbye(element)
         return None
     if element.suspect_since is None:
@@ -211,10 +212,15 @@ def _last_goodbye(element: Element) -> Left:
     return goodbye
 
 
+def _is_exhausted(trace: Trace) -> bool:
+    return trace.goodbye is not None and trace.goodbye.reason == "exhausted"
+
+
 def _judge_goodbye(element: Element) -> tuple[Report | None, bool]:
     goodbye = _last_goodbye(element)
     if goodbye.reason == "exhausted":
-        return None, False
+        # A queue-job that ran twice may have left something undone the first time.
+        return None, not all(_is_exhausted(trace) for trace in element.traces.values())
     if goodbye.reason == "out of time":
         return None, True
     evidence = f"the worker said goodbye: {goodbye.reason}"
@@ -237,6 +243,9 @@ def _report_of(element: Element) -> Report:
     words = f"the scheduler says {state.value}" + (f" ({element.reason})" if element.reason else "")
     if state is JobState.ERROR:
         death = Death.CANCELLED if "held" in element.reason.lower() else Death.BAD_ENVIRONMENT
+    elif state is JobState.HOPELESS:
+        death = Death.REFUSED
+        words = f"the scheduler keeps it pending and will never run it: {element.reason}"
     elif state in (JobState.FAILED, JobState.COMPLETED) and not element.has_greeted:
         death = Death.BAD_ENVIRONMENT
         words += ", and no worker said hello"

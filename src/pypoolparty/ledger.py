@@ -228,10 +228,11 @@ class Ledger:
     def _sent(self, event: Sent, now: float) -> None:
         batch = self.batches[event.submission]
         sent = set(tasks_of(event.elements))
+        # Those that are sent again after a doubt are counted already.
+        batch.n_live += sum(1 for k in batch.unsent if k in sent)
         batch.unsent = [k for k in batch.unsent if k not in sent]
         batch.in_flight = event.elements
         batch.doubted = None
-        batch.n_live += sum(1 for k in sent if not batch.elements[k].is_ended)
 
     def _accepted(self, event: Accepted, now: float) -> None:
         batch = self.batches[event.submission]
@@ -326,6 +327,8 @@ class Ledger:
             self.last_report, self.last_death_at = event.report, now
             self.lost_capacity += 1
             self._blame_node(event.report, f"queue-job {event.submission}-{event.element}")
+            if event.report.death is Death.REFUSED:
+                self.refused = "; ".join(event.report.evidence)
             if event.report.death is Death.BAD_ENVIRONMENT and not element.has_greeted:
                 self.bad_environments += 1
         freed: list[int] = []
@@ -427,7 +430,7 @@ class Ledger:
         self.attempts, self.free_attempts, self.over_charged, self.levels = {}, {}, set(), {}
         self.crashes = {}
         self.fruitless = self.bad_environments = self.submit_failures = self.lost_capacity = 0
-        self.last_report, self.last_death_at = None, float("-inf")
+        self.last_report, self.last_death_at, self.refused = None, float("-inf"), None
         for batch in self.batches.values():
             if batch.is_withdrawn:
                 batch.in_flight = batch.doubted = None
@@ -509,7 +512,7 @@ class Ledger:
 
 
 def _is_suspect(job: Job) -> bool:
-    return job.state.is_final or job.state is JobState.ERROR
+    return job.state.is_final or job.state in (JobState.ERROR, JobState.HOPELESS)
 
 
 def _keep_livelier(rows: dict[int, Job], k: int, job: Job) -> None:

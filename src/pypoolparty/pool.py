@@ -19,7 +19,7 @@ from typing import Any, Literal
 from . import arguments
 from .engine import Driver, MapRun, Options, Sink, restore
 from .environment import describe_environment
-from .errors import PoolPartyError
+from .errors import PoolPartyError, WorkDirError
 from .ledger import Ledger
 from .payload import dump_function
 from .policy import Policy, Retry
@@ -477,8 +477,10 @@ class BasePool:
             n, driver = session["n_tasks"], self._driver
             opened.open_reduced(n)
             ledger, deliveries = restore(opened, n, driver.clock())
-        except BaseException:
+        except BaseException as error:
             opened.abandon()
+            if isinstance(error, OSError):
+                raise WorkDirError(f"{path!r} can not be gone on with: {error}") from error
             raise
         result = MapResult(n, returns_errors=on_error == "return")
         result.work_dir = path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -87,6 +88,9 @@ class Dialect(Protocol):
 
     def submit_argv(self, submission: Submission) -> list[str]:
         """Return the command that submits an array, or (one element) a job of its own."""
+
+    def needed_commands(self) -> list[str]:
+        """Return the commands without which nothing should be submitted."""
 
     def parse_submit(self, text: str) -> str:
         """Return the job id; raises ValueError."""
@@ -177,6 +181,10 @@ class CommandScheduler:
 
     def submit(self, submission: Submission) -> Receipt:
         """Submit the array in one call, or the jobs one by one until one is not taken."""
+        lacking = [path for path in self.dialect.needed_commands() if shutil.which(path) is None]
+        if lacking:
+            words = f"no such command: {', '.join(lacking)}"
+            return Receipt((), submission.elements, Refusal.NEVER, words)
         if self.is_array:
             return self._submit_once(submission, -1)
         jobs: list[tuple[int, str]] = []

@@ -36,6 +36,7 @@ class JobState(enum.Enum):
     SUSPENDED = "suspended"
     COMPLETING = "completing"
     ERROR = "error"  # in the queue, but it will never run as it is: held, launch failed, Eqw
+    HOPELESS = "hopeless"  # in the queue, but it asks for what it can never get
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"

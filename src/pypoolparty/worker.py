@@ -116,7 +116,7 @@ class Segments:
     """The records of one slot, in files that appear in ``spool/new`` at a bounded rate."""
 
     def __init__(self, job: Job, slot_name: str, slot: memoryview[int], interval: float) -> None:
-        self.job, self.slot, self.interval = job, slot, interval
+        self.job, self.slot_name, self.slot, self.interval = job, slot_name, slot, interval
         self.prefix = f"{job.worker}.{slot_name}."
         self.fd: int | None = None
         self.opened = 0.0
@@ -203,29 +203,29 @@ class Segments:
 class Table:
     """A chunk table, and the claims on its chunks."""
 
-    def __init__(self, job: Job, name: str) -> None:
+    def __init__(self, job: Job, name: str, slot: str = "0") -> None:
         self.folder = os.path.join(job.work_dir, "submissions", name)
         described = read_json(os.path.join(self.folder, "chunks.json"))
         self.chunks: list[list[int]] = described["chunks"]
         self.width: int = max(1, described["width"])
-        self.identity = self._make_identity(job)
+        self.identity = self._make_identity(f"{job.worker}.{slot}")
         self.column: int = job.element % self.width
         self.taken = bytearray(len(self.chunks))
         self.first = 0
         self.refusals = 0
         self._look_around()
 
-    def _make_identity(self, job: Job) -> str:
-        """Make the file that every claim of this job is a link of."""
-        path = os.path.join(self.folder, "claims", f"worker-{job.worker}")
+    def _make_identity(self, name: str) -> str:
+        """Make the file that every claim of this slot is a link of."""
+        path = os.path.join(self.folder, "claims", f"worker-{name}")
         try:
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except FileExistsError:
-            return path  # made by an earlier child of this job
+            return path  # made by an earlier child of this slot
         except FileNotFoundError:
             raise Withdrawn from None
         try:
-            write_all(fd, [job.worker.encode()])
+            write_all(fd, [name.encode()])
         finally:
             os.close(fd)
         return path
@@ -487,7 +487,7 @@ class Child:
             for number, name in enumerate(self.job.tables):
                 if self.slot[TABLE] > number:
                     continue
-                reason = self._work_off(number, Table(self.job, name))
+                reason = self._work_off(number, Table(self.job, name, self.segments.slot_name))
                 if reason != EXHAUSTED:
                     return reason
         except Withdrawn:
@@ -722,6 +722,8 @@ class Supervisor:
             reason = self._watch()
         except Terminated:
             self._end_children()
+            self.own.publish()  # the signal may have come in the middle of the hello
+            self.own.rescue()
         self._say(GOODBYE, self._goodbye(reason))
         return 128 + self.signal if self.signal else 0
 
@@ -810,14 +812,23 @@ class Supervisor:
     def _end_children(self) -> None:
         """Let nothing of this job outlive it, and keep what it has done."""
         for number, seconds in ((signal.SIGTERM, 1.0), (signal.SIGKILL, 5.0)):
-            for pid in self.children:
-                os.kill(pid, number)
+            for pid in list(self.children):
+                if not _has_ended(pid):
+                    os.kill(pid, number)
             deadline = time.monotonic() + seconds
             while self.children and time.monotonic() < deadline:
-                for pid in list(self.children):
-                    if os.waitpid(pid, os.WNOHANG)[0]:
-                        self.segments[self.children.pop(pid)].rescue()
+                self.children = {pid: k for pid, k in self.children.items() if not _has_ended(pid)}
                 time.sleep(0.01)
+        for segments in self.segments:
+            segments.rescue()
+
+
+def _has_ended(pid: int) -> bool:
+    """Tell whether a child of this process has ended; it may have been waited for when the signal came."""
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] != 0
+    except ChildProcessError:
+        return True
 
 
 def _complain() -> None:

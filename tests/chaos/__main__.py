@@ -11,7 +11,8 @@ from pathlib import Path
 from tests.chaos import report
 from tests.chaos.run import Report
 from tests.chaos.scenario import BACKENDS
-from tests.chaos.series import Series, faults_of, open_lanes
+from tests.chaos.series import Series, faults_of
+from tests.chaos.systems import open_lanes
 from tests.real.daemons import DaemonsUnavailable
 
 

@@ -60,6 +60,8 @@ def check_left_behind(stage: Stage) -> Iterator[str]:
     """Check that no process and no queue-job is left."""
     if not waited(lambda: not workers_of(stage.parent), LEAVE_SECONDS):
         yield f"worker processes are left: {workers_of(stage.parent)}"
+    if stage.has_zombies:
+        stage.system.cancel(stage.queue())
     if not waited(lambda: _is_empty(stage), LEAVE_SECONDS):
         yield f"queue-jobs are left: {stage.queue()}"
 
@@ -113,7 +115,7 @@ def _check_content(scenario: Scenario, work_dir: Path) -> Iterator[str]:
             different = [t.itask for t in tasks if texts.get(t.itask, "") != expected_text(t, stream)]
             if different:
                 yield f"the kept work_dir has another {stream} of tasks {different[:20]}"
-    for name, ending in (("results", ".pickle"), ("exceptions", ".pickle"), ("stdout", ".txt")):
+    for name, ending in (("results", ".pickle"), ("exceptions", ".pickle"), ("stdout", ".txt"), ("stderr", ".txt")):
         yield from _check_archive(work_dir / f"tasks.{name}.zip", ending)
     events = [json.loads(line)["event"] for line in (work_dir / "log.jsonl").read_text().splitlines()]
     if events[-1] != "Closed":

@@ -17,7 +17,7 @@ def _one_job(stage: Stage, *letters: str) -> QueueJob | None:
 def kill_shepherd(stage: Stage) -> str:
     """Kill the sge_shepherd of one of the workers."""
     parents = [parent_of(pid) for pid in stage.supervisors()]
-    stage.is_split = True
+    stage.is_split = stage.has_zombies = True
     return kill_one(stage, [pid for pid in parents if Path(program_of(pid)).name.startswith("sge_shepherd")])
 
 

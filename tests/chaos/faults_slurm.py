@@ -22,7 +22,7 @@ def _one_job(stage: Stage, *states: str) -> QueueJob | None:
 def kill_stepd(stage: Stage) -> str:
     """Kill the slurmstepd of one of the workers."""
     parents = [parent_of(pid) for pid in stage.supervisors()]
-    stage.is_split = True  # the worker lives on, and nobody knows
+    stage.is_split = stage.has_zombies = True  # the worker lives on, and nobody knows when it ends
     return kill_one(stage, [pid for pid in parents if Path(program_of(pid)).name.startswith("slurmstepd")])
 
 
@@ -88,6 +88,12 @@ def _is_gone(stage: Stage, job: QueueJob) -> bool:
         return False
 
 
+def _is_up(stage: Stage, node: str) -> bool:
+    """Tell whether the node has come back by itself."""
+    states = stage.system.run("sinfo", "--noheader", "--Node", f"--nodes={node}", "--format=%t").stdout.split()
+    return bool(states) and set(states) <= {"idle", "mix", "alloc"}
+
+
 def down_node(stage: Stage) -> str:
     """Take a node down on which the map runs, and back again."""
     job = _one_job(stage, "RUNNING")
@@ -101,7 +107,8 @@ def down_node(stage: Stage) -> str:
         try:
             stage.pause(1, 6)
         finally:
-            stage.wait(lambda: stage.system.says_ok("scontrol", "update", node, "state=resume"), 60)
+            resume = ("scontrol", "update", node, "state=resume")
+            stage.wait(lambda: stage.system.says_ok(*resume) or _is_up(stage, job.node), 60)
     return job.node
 
 

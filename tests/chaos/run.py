@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -108,11 +109,15 @@ class Run:
             raise _Lost(f"the map did not end within {LONGEST:g} s") from None
         if (self.stage.folder / "outcome.pickle").exists():
             return True
-        if not self.stage.expects_end.is_set():
+        if not self.stage.expects_end.is_set() and not self._found_no_room():
             raise _Lost(f"the main process ended with {code} by itself: {self._last_words()}")
         if code == 0:
             raise _Lost("the main process ended without an outcome")
         return False
+
+    def _found_no_room(self) -> bool:
+        """Tell whether it could not even begin, as the disk was full, and said so: its user tries again."""
+        return self.stage.scenario.place == "disk" and "No space left on device" in self._last_words()
 
     def _last_words(self) -> str:
         log = self.stage.folder / f"program-{self.n_started}.log"
@@ -130,10 +135,14 @@ class Run:
         work_dir = stage.work_dir()
         if work_dir is None:  # it had not even been written down: then its user starts anew
             words = []
+            for beginning in stage.parent.iterdir():
+                shutil.rmtree(beginning)
         else:
             words = [str(work_dir)]
             snapshot = pypoolparty.load(work_dir)
             done = frozenset({*snapshot.results, *snapshot.exceptions})
+            # What a damage has destroyed since then has to be done again.
+            self.done_before = [(earlier & done, begun) for earlier, begun in self.done_before]
             self.done_before.append((done, begins(self.marks)))
             self.report.resumptions += 1
         stage.expects_end.clear()

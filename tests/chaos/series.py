@@ -1,18 +1,16 @@
 """A series of runs on one backend, in as many lanes as wanted, each with daemons of its own."""
 
-import contextlib
 import queue
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from tests.chaos.faults import ANYWHERE, Fault
 from tests.chaos.faults_gridengine import GRID_ENGINE, MASTER
 from tests.chaos.faults_slurm import SLURM
 from tests.chaos.run import Report, run_scenario
 from tests.chaos.scenario import draw_scenario
-from tests.chaos.systems import System, open_system
+from tests.chaos.systems import System
 
 Job = tuple[int, str]  # a seed, and the only fault that is wanted ("": any)
 
@@ -80,10 +78,3 @@ class Series:
             if not missing:
                 return
             self.run([(seed + 1000 * (number + 1), kind) for kind in missing], systems)
-
-
-@contextlib.contextmanager
-def open_lanes(backend: str, folder: Path, lanes: int):  # type: ignore[no-untyped-def]
-    """Bring up so many systems for a backend."""
-    with contextlib.ExitStack() as stack:
-        yield [stack.enter_context(open_system(backend, folder / f"lane-{k}")) for k in range(lanes)]

@@ -30,6 +30,8 @@ class Stage:
         Set when the map has ended: what has not struck yet is too late.
     is_split : bool
         Whether a fault made the scheduler call jobs dead that may live on.
+    has_zombies : bool
+        Whether a fault made it call jobs alive that are dead, until it finds out in its own time.
     """
 
     scenario: Scenario
@@ -41,6 +43,7 @@ class Stage:
     expects_end: threading.Event = field(default_factory=threading.Event)
     is_over: threading.Event = field(default_factory=threading.Event)
     is_split: bool = False
+    has_zombies: bool = False
     known_session: str = ""
     draw: random.Random = field(default_factory=random.Random)
 

@@ -14,10 +14,12 @@ from xml.etree import ElementTree
 from tests.real import commands, packages
 from tests.real.daemons import DaemonsUnavailable, processes_mentioning, program_of, stop
 from tests.real.gridengine import GridEngine
+from tests.real.guard import guarded
 from tests.real.slurm import SlurmCluster
 
 DISK_SIZE = "48m"
 CACHE_SECONDS = 30
+_GRID_ENGINE_LOCK = threading.Lock()
 
 
 class QueueJob(NamedTuple):
@@ -36,7 +38,6 @@ class System:
     folder: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)  # of the nodes and daemons
-    has_late: bool = False
 
     def queue(self, session: str) -> list[QueueJob]:
         """Return what is in the queue of the map with this session id."""
@@ -52,6 +53,9 @@ class System:
             return self.run(*argv).returncode == 0
         return False
 
+    def cancel(self, jobs: list[QueueJob]) -> None:
+        """Have queue-jobs cancelled."""
+
     def heal(self) -> None:
         """Undo what a fault may have left behind."""
 
@@ -64,10 +68,11 @@ class System:
         return self.folder / name
 
 
+@dataclass
 class SlurmSystem(System):
     """A Slurm of our own."""
 
-    cluster: "ChaosSlurm"
+    cluster: "ChaosSlurm" = field(kw_only=True)
 
     def queue(self, session: str) -> list[QueueJob]:
         """Ask squeue for each element."""
@@ -75,6 +80,10 @@ class SlurmSystem(System):
         done.check_returncode()
         rows = [line.split("|") for line in done.stdout.splitlines()]
         return [QueueJob(*row[:4]) for row in rows if row[4].startswith(session)]
+
+    def cancel(self, jobs: list[QueueJob]) -> None:
+        """Have queue-jobs cancelled."""
+        self.says_ok("scancel", *(job.job_id for job in jobs))
 
     def heal(self) -> None:
         """Take back all nodes."""
@@ -88,10 +97,11 @@ class SlurmSystem(System):
         return self.cluster.log_tail()
 
 
+@dataclass
 class GridEngineSystem(System):
     """The machine's one Grid Engine, which others may use as well."""
 
-    engine: GridEngine
+    engine: GridEngine = field(kw_only=True)
 
     def queue(self, session: str) -> list[QueueJob]:
         """Ask qstat for each element."""
@@ -105,6 +115,10 @@ class GridEngineSystem(System):
                 job_id = f"{number}.{task}" if task else number
                 found.append(QueueJob(job_id, number, job.findtext("state", ""), node))
         return found
+
+    def cancel(self, jobs: list[QueueJob]) -> None:
+        """Have queue-jobs deleted, also those that do not answer."""
+        self.says_ok("qdel", "-f", *(job.job_id for job in jobs))
 
     def logs(self) -> str:
         """Return the end of the daemons' messages."""
@@ -132,30 +146,34 @@ def mount_words(store: str, point: str) -> str:
 
 
 @contextlib.contextmanager
-def open_system(backend: str, folder: Path) -> Iterator[System]:
-    """Bring up what a backend needs; take it down at the end."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "plain").mkdir(exist_ok=True)
-    with _small_disk(folder / "disk"):
-        if backend.startswith("slurm"):
-            with _slurm(folder) as slurm:
-                yield slurm
-        elif backend.startswith("sge"):
-            with GridEngine() as engine:
-                system = GridEngineSystem(folder, engine.environment)
-                system.engine = engine
-                yield system
-        else:
-            yield System(folder)
+def open_lanes(backend: str, folder: Path, number: int, engine: GridEngine | None = None) -> Iterator[list[System]]:
+    """Bring up so many places to run maps on a backend, and take them down at the end.
+
+    Each has a Slurm of its own; a Grid Engine there is only one of: the one given, or ours.
+    """
+    with contextlib.ExitStack() as stack:
+        if backend.startswith("sge") and engine is None:
+            engine = stack.enter_context(GridEngine())
+        lanes: list[System] = []
+        for k in range(number):
+            lane = folder / f"lane-{k}"
+            for place in ("plain", "disk"):
+                (lane / place).mkdir(parents=True)
+            stack.enter_context(_small_disk(lane / "disk"))
+            if backend.startswith("slurm"):
+                lanes.append(stack.enter_context(_slurm(lane)))
+            elif engine is not None:
+                lanes.append(GridEngineSystem(lane, engine.environment, _GRID_ENGINE_LOCK, engine=engine))
+            else:
+                lanes.append(System(lane))
+        yield lanes
 
 
 @contextlib.contextmanager
 def _slurm(folder: Path) -> Iterator[SlurmSystem]:
     cluster = ChaosSlurm(folder / "slurm", nodes=3, cpus_per_node=2, min_job_age=5)
-    with _late_files(folder, cluster), cluster:
-        system = SlurmSystem(folder, cluster.environment, has_late=True)
-        system.cluster = cluster
-        yield system
+    with _late_files(folder, cluster), guarded(cluster), cluster:
+        yield SlurmSystem(folder, cluster.environment, cluster=cluster)
 
 
 @contextlib.contextmanager
@@ -179,7 +197,6 @@ def _late_files(folder: Path, cluster: ChaosSlurm) -> Iterator[None]:
 @contextlib.contextmanager
 def _small_disk(point: Path) -> Iterator[None]:
     """Mount a file system that is filled up soon."""
-    point.mkdir(exist_ok=True)
     if os.geteuid() != 0:
         raise DaemonsUnavailable("only root can mount a small disk")
     commands.checked(["mount", "-t", "tmpfs", "-o", f"size={DISK_SIZE},mode=755", "tmpfs", str(point)], {})

@@ -33,10 +33,10 @@ def has_links(request, monkeypatch):
     return request.param == "links"
 
 
-def table_of(work_dir, element, number=1):
-    """Return the chunk table as a worker sees it, and the worker's name."""
+def table_of(work_dir, element, number=1, slot="0"):
+    """Return the chunk table as a slot of a worker sees it, and the slot's name."""
     job = stand_in_for_a_job(work_dir, element=element, number=number)
-    return worker.Table(job, f"{number:04d}"), job.worker
+    return worker.Table(job, f"{number:04d}", slot), f"{job.worker}.{slot}"
 
 
 def claim_all(path, element, barrier, pipe):
@@ -113,6 +113,16 @@ def test_claim_that_is_another_ones(work_dir, has_links):
     assert {1: name} == work_dir.claims(1)
 
 
+def test_slots_of_one_worker_are_apart(work_dir, has_links):
+    """Two processes of one queue-job do not take each other's claims for their own."""
+    submit(work_dir, 3, width=1, chunksize=1)
+    one, name = table_of(work_dir, element=0)
+    two, _ = table_of(work_dir, element=0, slot="1")
+    assert one.claim(0)
+    assert not two.claim(0)
+    assert {0: name} == work_dir.claims(1)
+
+
 def test_lost_answer_of_a_link(work_dir):
     """An NFS server may have made the link and lost the answer: the name exists, and the claim is ours."""
     submit(work_dir, 3, width=1, chunksize=1)
@@ -133,11 +143,11 @@ def test_a_fresh_child_goes_on_with_the_identity(work_dir):
 
 
 def test_claim_in_a_folder_that_is_gone(work_dir, has_links):
-    """When the work_dir is removed, claiming ends with that error and not with a claim."""
+    """When the work_dir is removed, a worker is sent home."""
     submit(work_dir, 3, width=1, chunksize=1)
     table, _ = table_of(work_dir, element=0)
     work_dir.remove()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises((worker.Withdrawn, FileNotFoundError)):
         table.claim(0)
 
 

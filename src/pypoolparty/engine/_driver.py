@@ -137,6 +137,12 @@ class Driver:
             run.break_down(error)
             return True
 
+    def _observe_one(self, run: MapRun, jobs: list[Job], asked: dict[str, int]) -> None:
+        try:
+            run.observe(jobs, asked, self.clock())
+        except Exception as error:
+            run.break_down(error)
+
     def _ask_limits(self) -> bool:
         if self._asks_limits:
             return False
@@ -170,6 +176,6 @@ class Driver:
                 self._say(f"asking {self.scheduler.name} failed, which tells nothing of the jobs: {error}")
                 return
             for run, of_run in asked:
-                run.observe(jobs, of_run, self.clock())
+                self._observe_one(run, jobs, of_run)
 
         self._caller.start(lambda: self.scheduler.query(names), observe)

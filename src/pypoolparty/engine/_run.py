@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..cause import refine
 from ..chunks import runs_of, tasks_of
@@ -106,6 +107,7 @@ class MapRun:
         self.is_closed = False
         self.keep: bool | None = None
         self._caller: Caller | None = None
+        self._answers: deque[Callable[[], None]] = deque()
         self._refreshed = float("-inf")
         self._finishing_since: float | None = None
         self._harvested: tuple[list[Segment], Harvest] | None = None
@@ -143,6 +145,7 @@ class MapRun:
         if now < self._paused_until:
             return False
         self.work_dir.beat()
+        self._take_answers()
         is_busy = self._collect(now)
         if self._finishing_since is not None:
             return self._finish(now) or is_busy
@@ -151,6 +154,17 @@ class MapRun:
             is_busy = True
         self._is_paused = False
         return is_busy
+
+    def _call(self, function: Callable[[], Any], then: Callable[[Any, Exception | None], None]) -> None:
+        """Have the scheduler called; what follows from its answer is done in the next step."""
+        assert self._caller is not None
+        self._caller.start(function, lambda result, error: self._answers.append(lambda: then(result, error)))
+
+    def _take_answers(self) -> None:
+        """Do what follows from answers of the scheduler; where the disk is too full for it, again later."""
+        while self._answers:
+            self._answers[0]()
+            self._answers.popleft()
 
     def _collect(self, now: float) -> bool:
         """Merge what is in the spool; return whether there was anything."""
@@ -272,8 +286,7 @@ class MapRun:
             interpreter=options.interpreter,
         )
         self._apply(Sent(batch.number, runs_of(action.elements)), now, durable=True)
-        assert self._caller is not None
-        self._caller.start(
+        self._call(
             lambda: self.scheduler.submit(submission),
             lambda receipt, error: self._sent(batch.number, action.elements, receipt, error),
         )
@@ -307,8 +320,7 @@ class MapRun:
             return
         for k, _, _ in action.elements:
             batch.elements[k].is_under_inspection = True
-        assert self._caller is not None
-        self._caller.start(
+        self._call(
             lambda: self.scheduler.post_mortem(job_ids),
             lambda accounts, error: self._bury(action, accounts or [], self.now()),
         )
@@ -329,7 +341,10 @@ class MapRun:
             self._apply(Ended(action.submission, k, claimed.get(k, []), report), now)
             if report is not None:
                 self.options.say(f"a queue-job died: {report.death.value}, {'; '.join(report.evidence)}")
-        stuck = {k for k, _, _ in action.elements if batch.elements[k].state is JobState.ERROR}
+        in_the_way = (JobState.ERROR, JobState.HOPELESS)
+        stuck = {k for k, _, _ in action.elements if batch.elements[k].state in in_the_way}
+        # One that was terminated and waits once more was requeued.
+        stuck |= {k for k, report, _ in action.elements if report and batch.elements[k].state is JobState.PENDING}
         if stuck:
             self._cancel([batch], stuck)
 
@@ -471,8 +486,7 @@ class MapRun:
         if not targets:
             return
         self._is_cancelling = elements is None
-        assert self._caller is not None
-        self._caller.start(lambda: self.scheduler.cancel(targets), self._cancelled)
+        self._call(lambda: self.scheduler.cancel(targets), self._cancelled)
 
     def _cancelled(self, _: None, error: Exception | None) -> None:
         if error is not None:

@@ -52,6 +52,12 @@ _ERROR_REASONS = {
     "DependencyNeverSatisfied",
 }
 
+# Whole reasons of a pending job that asks for what this cluster will never give.
+_HOPELESS_REASON = re.compile(
+    r"BadConstraints|PartitionTimeLimit|PartitionNodeLimit|InvalidAccount|InvalidQOS|AccountNotAllowed"
+    r"|QOSNotAllowed|(?:QOS|Assoc)Max\w+Per(?:Job|Node)(?:Limit)?|(?:QOS|Assoc)(?:Max|Grp)Wall\w*"
+)
+
 # The scheduler's words when it does not take a submission, and what they mean.
 _NEVER = (
     "invalid partition",
@@ -165,6 +171,10 @@ class SlurmDialect:
         ):
             if value:
                 yield f"--{option}={value}"
+
+    def needed_commands(self) -> list[str]:
+        """Return what is needed to submit, to watch, and to cancel."""
+        return [self.sbatch, self.squeue, self.scancel]
 
     def parse_submit(self, text: str) -> str:
         """Return the job id: sites print banners before it."""
@@ -282,6 +292,8 @@ def _state_of(state: str, priority: str, reason: str) -> JobState:
     known = _STATES.get(state, JobState.UNKNOWN)
     if known is JobState.PENDING and (reason in _ERROR_REASONS or priority.strip() == "0"):
         return JobState.ERROR
+    if known is JobState.PENDING and _HOPELESS_REASON.fullmatch(reason):
+        return JobState.HOPELESS
     return known
 
 

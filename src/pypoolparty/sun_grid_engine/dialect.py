@@ -116,6 +116,10 @@ class GridEngineDialect:
         if submission.excluded_nodes:
             yield from ("-l", "h=!(" + "|".join(submission.excluded_nodes) + ")")
 
+    def needed_commands(self) -> list[str]:
+        """Return what is needed to submit, to watch, and to cancel."""
+        return [self.qsub, self.qstat, self.qdel]
+
     def parse_submit(self, text: str) -> str:
         """Return the job id of ``7`` or ``7.1-10:1``: the last such line, for sites print banners."""
         for line in reversed(text.splitlines()):

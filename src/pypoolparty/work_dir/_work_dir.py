@@ -98,10 +98,15 @@ class WorkDir:
         Raises
         ------
         NotAWorkDir, UnsafeWorkDir, WrongVersion, StillInUse
+        WorkDirError
+            For instance if there is no room on the disk.
         """
         read_session(path)
         work_dir = cls(path)
-        work_dir._lock.acquire()
+        try:
+            work_dir._lock.acquire()
+        except OSError as error:
+            raise WorkDirError(f"{path!r} can not be gone on with: {error}") from error
         return work_dir
 
     def beat(self) -> None:
@@ -348,8 +353,12 @@ class WorkDir:
             os.fsync(self._log)
 
     def journal(self) -> Iterator[dict[str, Any]]:
-        """Yield the lines of ``log.jsonl``; a torn last one is left out."""
-        with os.fdopen(open_checked(self.layout.log), "rb") as stream:
+        """Yield the lines of ``log.jsonl``; a torn last one is left out, and before the first there is no file."""
+        try:
+            fd = open_checked(self.layout.log)
+        except FileNotFoundError:
+            return
+        with os.fdopen(fd, "rb") as stream:
             for line in stream:
                 try:
                     yield json.loads(line)

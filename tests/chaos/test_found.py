@@ -1,0 +1,72 @@
+"""What chaos has found, reduced to the few events that it takes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pypoolparty
+from pypoolparty.decide import Inspect, Plan, Send, decide
+from pypoolparty.events import Accepted, Doubted, Ended, Greeted, Left, Planned, Sent
+from pypoolparty.ledger import Ledger
+from pypoolparty.policy import Policy
+
+CHUNKS = [[0, 5], [5, 10], [10, 15]]
+
+
+def ledger_of(*events: object) -> Ledger:
+    """Return the ledger of 15 tasks in 3 chunks, for which 2 queue-jobs were planned."""
+    ledger = Ledger(15)
+    for event in (Planned(1, "name", 2, True, [1], 15, CHUNKS), *events):
+        ledger.apply(event, 0.0)  # type: ignore[arg-type]
+    return ledger
+
+
+def left(worker: str, reason: str) -> list[object]:
+    """Return the events of a worker that comes and leaves."""
+    return [Greeted(worker, "n1", "7"), Left(worker, reason, 0, {})]
+
+
+def test_submitted_again_after_a_doubt() -> None:
+    """Queue-jobs that are sent again are not counted twice: there is room for others when they have ended."""
+    again = [Sent(1, [0, 2]), Accepted(1, [0, 2], [(-1, "7")])]
+    ledger = ledger_of(Sent(1, [0, 2]), Doubted(1, [0, 2], "no answer"), *again)
+    assert 2 == ledger.live
+    for element in (0, 1):
+        ledger.apply(Ended(1, element, []), 1.0)
+    assert 0 == ledger.live
+    [action] = decide(ledger, Policy(width=2), 9.0)
+    assert isinstance(action, Plan)
+    assert 15 == sum(stop - start for start, stop in action.chunks)
+
+
+def test_sent_and_refused_in_part() -> None:
+    """What was not taken waits to be sent, and only that is counted when it is."""
+    ledger = ledger_of(Sent(1, [0, 1]), Accepted(1, [0, 1], [(-1, "7")]))
+    assert 1 == ledger.live
+    assert [Send(1, (1,))] == decide(ledger, Policy(width=2), 0.0)
+    ledger.apply(Sent(1, [1, 2]), 0.0)
+    assert 2 == ledger.live
+
+
+def test_queue_job_that_ran_twice() -> None:
+    """Where the second worker found nothing to do, the first may still have left something undone."""
+    sent = [Sent(1, [0, 2]), Accepted(1, [0, 2], [(-1, "7")])]
+    first, second = left("0001-000000-n1-1-a", "terminated"), left("0001-000000-n1-2-b", "exhausted")
+    assert Inspect(1, ((0, None, True),)) in decide(ledger_of(*sent, *first, *second), Policy(width=2), 0.0)
+    assert Inspect(1, ((0, None, False),)) in decide(ledger_of(*sent, *second), Policy(width=2), 0.0)
+
+
+def test_killed_before_the_first_event(tmp_path: Path) -> None:
+    """A map whose main process was killed when all was written but nothing submitted is gone on with."""
+    script = f"""if True:
+        import os
+        import pypoolparty
+        from pypoolparty.work_dir import WorkDir
+        WorkDir.log = lambda *args, **kwds: os.kill(os.getpid(), 9)
+        pypoolparty.local.Pool(2, work_dir={str(tmp_path)!r}).map(abs, [-1, -2])
+    """
+    assert -9 == subprocess.run([sys.executable, "-c", script]).returncode
+    [work_dir] = tmp_path.iterdir()
+    assert not (work_dir / "log.jsonl").exists()
+    assert [] == pypoolparty.load(work_dir).as_list()[2:]
+    assert [1, 2] == pypoolparty.resume(work_dir)
