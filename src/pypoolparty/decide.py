@@ -25,6 +25,7 @@ __all__ = [
 
 MOST_ELEMENTS = 4096  # so many queue-jobs suffice for any map, when nobody sets a limit
 DOUBTS_TO_DISPROVE = 2
+UNKNOWN_REFUSALS = 5
 
 
 @dataclass(frozen=True)
@@ -118,9 +119,9 @@ def _give_up(ledger: Ledger, policy: Policy) -> list[Action]:
     if ledger.refused is not None:
         report = Report(Death.REFUSED, evidence=(ledger.refused,))
         return _give_up_runs(_unsent_runs(ledger), report)
-    if ledger.submit_failures > policy.patience:
-        report = Report(Death.REFUSED, evidence=(f"submitting failed {ledger.submit_failures} times in a row",))
-        return _give_up_runs(_unsent_runs(ledger), report)
+    if ledger.submit_failures > policy.patience or ledger.unknown_refusals >= UNKNOWN_REFUSALS:
+        words = f"submitting failed {ledger.submit_failures} times in a row"
+        return _give_up_runs(_unsent_runs(ledger), Report(Death.REFUSED, evidence=(words, ledger.last_refusal)))
     if ledger.fruitless > policy.max_num_resubmissions:
         words = f"{ledger.fruitless} submissions in a row ended without any outcome"
         return _give_up_runs(ledger.open_runs(), replace(last, evidence=(*last.evidence, words)))

@@ -137,6 +137,8 @@ class Ledger:
         self.last_report: Report | None = None
         self.last_death_at = float("-inf")
         self.submit_failures = 0
+        self.unknown_refusals = 0
+        self.last_refusal = ""
         self.submit_after = float("-inf")
         self.refused: str | None = None
         self.jobs_cap: int | None = None
@@ -237,7 +239,7 @@ class Ledger:
     def _accepted(self, event: Accepted, now: float) -> None:
         batch = self.batches[event.submission]
         batch.in_flight = batch.doubted = None
-        self.submit_failures = 0
+        self.submit_failures = self.unknown_refusals = 0
         for number, job_id in event.jobs:
             batch.job_ids.append(job_id)
             for k in tasks_of(event.elements) if number < 0 else [number]:
@@ -254,6 +256,8 @@ class Ledger:
         batch.unsent = sorted({*batch.unsent, *back})
         batch.n_live -= len(back)
         self.submit_failures += 1
+        self.unknown_refusals = self.unknown_refusals + 1 if event.refusal is Refusal.UNKNOWN else 0
+        self.last_refusal = event.words
         self.submit_after = now + backoff(self.submit_failures, RETRY_FIRST_SECONDS, RETRY_MOST_SECONDS, jitter=0.0)
         if event.refusal is Refusal.NEVER:
             self.refused = event.words
@@ -429,7 +433,8 @@ class Ledger:
         """Begin anew after a replay: nothing is held against tasks or scheduler, what hung in the air is in doubt."""
         self.attempts, self.free_attempts, self.over_charged, self.levels = {}, {}, set(), {}
         self.crashes = {}
-        self.fruitless = self.bad_environments = self.submit_failures = self.lost_capacity = 0
+        self.fruitless = self.bad_environments = self.lost_capacity = 0
+        self.submit_failures = self.unknown_refusals = 0
         self.last_report, self.last_death_at, self.refused = None, float("-inf"), None
         for batch in self.batches.values():
             if batch.is_withdrawn:

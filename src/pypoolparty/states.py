@@ -84,6 +84,7 @@ class Refusal(enum.Enum):
     ARRAY_SIZE = "array size"  # the array has more elements than are allowed
     JOB_LIMIT = "job limit"  # too many jobs of ours are in the queue; later there may be room
     LATER = "later"  # the scheduler has a bad moment
+    UNKNOWN = "unknown"  # in words that we do not know: tried a few times more
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,22 @@
 """What chaos has found, reduced to the few events that it takes."""
 
+import errno
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pypoolparty
 from pypoolparty.decide import Inspect, Plan, Send, decide
+from pypoolparty.engine import Driver, MapRun, Options
 from pypoolparty.events import Accepted, Doubted, Ended, Greeted, Left, Planned, Sent
 from pypoolparty.ledger import Ledger
+from pypoolparty.local.scheduler import LocalScheduler
 from pypoolparty.policy import Policy
+from pypoolparty.results import MapResult
+from pypoolparty.work_dir import WorkDir
+from tests.unit.maps import make_map
 
 CHUNKS = [[0, 5], [5, 10], [10, 15]]
 
@@ -70,3 +78,33 @@ def test_killed_before_the_first_event(tmp_path: Path) -> None:
     assert not (work_dir / "log.jsonl").exists()
     assert [] == pypoolparty.load(work_dir).as_list()[2:]
     assert [1, 2] == pypoolparty.resume(work_dir)
+
+
+class FullDisk(WorkDir):
+    """A work_dir without room when the scheduler has just answered."""
+
+    refused = 0
+
+    def log(self, line: Mapping[str, Any], durable: bool = False) -> None:
+        """Refuse the first two tries."""
+        if line["event"] == "Accepted" and self.refused < 2:
+            self.refused += 1
+            raise OSError(errno.ENOSPC, "No space left on device")
+        super().log(line, durable)
+
+
+def test_disk_full_when_the_scheduler_answers(tmp_path: Path) -> None:
+    """What follows from an answer waits for room, as all else does; the driver lives on."""
+    made = make_map(tmp_path / "map", abs, [-1, -2])
+    made.__class__ = FullDisk
+    made.open_reduced(2)
+    scheduler, result, told = LocalScheduler(2), MapResult(2), []
+    driver = Driver(scheduler, 0.1, told.append)
+    options = Options(sys.executable, tell=told.append)
+    driver.start(MapRun(made, Ledger(2), Policy(width=2), options, scheduler, result, driver.clock))
+    assert [1, 2] == result.get(timeout=60)
+    driver.close()
+    driver.join(60)
+    assert isinstance(made, FullDisk)
+    assert 2 == made.refused
+    assert any("no room" in line for line in told)

@@ -54,7 +54,7 @@ _ERROR_REASONS = {
 
 # Whole reasons of a pending job that asks for what this cluster will never give.
 _HOPELESS_REASON = re.compile(
-    r"BadConstraints|PartitionTimeLimit|PartitionNodeLimit|InvalidAccount|InvalidQOS|AccountNotAllowed"
+    r"BadConstraints|PartitionConfig|PartitionTimeLimit|PartitionNodeLimit|InvalidAccount|InvalidQOS|AccountNotAllowed"
     r"|QOSNotAllowed|(?:QOS|Assoc)Max\w+Per(?:Job|Node)(?:Limit)?|(?:QOS|Assoc)(?:Max|Grp)Wall\w*"
 )
 
@@ -67,7 +67,10 @@ _NEVER = (
     "Invalid feature",
     "Invalid node name",
     "Invalid time limit",
-    "Invalid --mem",
+    "Invalid --",
+    "Job dependency problem",
+    "reservation is invalid",
+    "No cluster ",
     "Requested node configuration is not available",
     "More processors requested than permitted",
     "Memory required by task is not available",
@@ -79,6 +82,7 @@ _NEVER = (
     "invalid number",
     "Unable to open file",
     "Batch script is empty",
+    "parameter too long",
     "This does not look like a batch script",
 )
 _JOB_LIMIT = (
@@ -93,6 +97,7 @@ _LATER = (
     "Socket timed out",
     "Unable to contact slurm controller",
     "Unable to connect",
+    "munge",
     "Connection refused",
     "Connection timed out",
     "Slurm temporarily unable",
@@ -195,7 +200,7 @@ class SlurmDialect:
         ):
             if any(phrase.lower() in words for phrase in known):
                 return refusal
-        return Refusal.LATER
+        return Refusal.UNKNOWN
 
     def query_argv(self, names: Sequence[str]) -> list[str]:
         """Return the squeue for our jobs of these names, finished ones too while Slurm remembers them."""

@@ -33,6 +33,11 @@ _NEVER = (
     "Unknown queue",
     "requested queue",
     "error opening",
+    "can't resolve hostname",
+    "is not a memory value",
+    "is not a time value",
+    "is an invalid task id",
+    "Numerical value invalid",
     "parallel environment",
     "wrong number of",
     "ERROR! ",
@@ -139,7 +144,7 @@ class GridEngineDialect:
         ):
             if any(phrase.lower() in words for phrase in known):
                 return refusal
-        return Refusal.LATER
+        return Refusal.UNKNOWN
 
     def query_argv(self, names: Sequence[str]) -> list[str]:
         """Return the qstat for all jobs of this user: it can not ask for names."""
