@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import atexit
-import itertools
 import os
-import signal
 import sys
 import threading
 import time
 import warnings
-import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from types import FrameType, TracebackType
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from types import TracebackType
 from typing import Any, Literal
 
-from . import arguments
-from .engine import Driver, MapRun, Options, Sink, restore
-from .environment import describe_environment
+from . import arguments, leaving
+from .engine import Driver, MapRun, restore
 from .errors import PoolPartyError, WorkDirError
-from .ledger import Ledger
-from .payload import dump_function
-from .policy import Policy, Retry
+from .new_run import NewRun, NotPicklable
 from .results import (
     ApplyBatch,
     AsyncResult,
@@ -31,11 +24,10 @@ from .results import (
     MapResult,
     WaveSink,
 )
-from .scheduler import Scheduler
-from .states import Resources
-from .work_dir import NewMap, TasksWriter, WorkDir, make_session_id, read_session
+from .setting import Setting
+from .work_dir import WorkDir, read_session
 
-__all__ = ["BasePool", "Setting", "make_setting"]
+__all__ = ["BasePool"]
 
 OnError = Literal["raise", "return"]
 Callback = Callable[[Any], object] | None
@@ -43,141 +35,6 @@ Callback = Callable[[Any], object] | None
 RUN, CLOSE, TERMINATE = "RUN", "CLOSE", "TERMINATE"
 MOMENT_SECONDS, LONGEST_MOMENT_SECONDS = 0.02, 0.5
 FIRST_WAVE_SECONDS, LONGEST_WAVE_SECONDS = 0.5, 60.0
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What a pool hands to the common face.
-
-    Attributes
-    ----------
-    kind : str
-        The pool's name in ``session.json``.
-    scheduler : Scheduler
-    policy : Policy
-    options : Options
-    parent : str
-        The folder in which each map makes its work_dir.
-    is_default_parent : bool
-        Whether the folder was our idea; then it is removed when it is empty.
-    polling_interval : float
-    verbose : bool
-    setup : sequence of str
-    env : mapping
-    arguments : mapping
-        Of the pool's constructor, for `resume`; without those that are in the work_dir already.
-    """
-
-    kind: str
-    scheduler: Scheduler
-    policy: Policy
-    options: Options
-    parent: str
-    is_default_parent: bool
-    polling_interval: float
-    verbose: bool = False
-    setup: Sequence[str] = ()
-    env: Mapping[str, str] = field(default_factory=dict)
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-
-
-def make_setting(
-    kind: str,
-    scheduler: Scheduler,
-    *,
-    width: int | None,
-    is_array: bool,
-    is_elastic: bool,
-    python_path: str | None,
-    polling_interval: float,
-    work_dir: str | os.PathLike[str] | None,
-    default_parent: str,
-    keep_work_dir: bool,
-    verbose: bool,
-    max_num_resubmissions: int,
-    retry: Retry | None,
-    resources: Resources,
-    setup: Iterable[str],
-    env: Mapping[str, str] | None,
-    num_chunks: int | None = None,
-    enforce_mem: bool = False,
-    own: Mapping[str, Any],
-) -> Setting:
-    """Check what all pools share, and put it together; `own` are the arguments of this kind of pool alone."""
-    interval = arguments.positive_number("polling_interval", polling_interval)
-    retry = Retry() if retry is None else retry
-    if not isinstance(retry, Retry):
-        raise TypeError(f"retry must be a pypoolparty.Retry, not {retry!r}")
-    if retry.max_num_resubmissions is not None:
-        max_num_resubmissions = retry.max_num_resubmissions
-    policy = Policy(
-        width=width,
-        is_elastic=is_elastic,
-        is_array=is_array,
-        num_chunks=arguments.optional_int("num_chunks", num_chunks),
-        max_num_resubmissions=arguments.positive_int("max_num_resubmissions", max_num_resubmissions, least=0),
-        grace=2 * interval,
-        settle=min(1.0, interval / 2),
-        retry=retry,
-        mem=resources.mem,
-        time=resources.time,
-    )
-    lines = arguments.read_lines("setup", setup)
-    options = Options(
-        python_path=sys.executable if python_path is None else os.fspath(python_path),
-        resources=resources,
-        keep_work_dir=bool(keep_work_dir),
-        enforce_mem=enforce_mem,
-        interpreter="/bin/bash" if lines else "/bin/sh",
-    )
-    if work_dir is not None and not isinstance(work_dir, (str, os.PathLike)):
-        raise TypeError(f"work_dir must be the path of a folder, not {work_dir!r}")
-    parent = default_parent if work_dir is None else os.fspath(work_dir)
-    return Setting(
-        kind,
-        scheduler,
-        policy,
-        options,
-        os.path.abspath(parent),
-        work_dir is None and kind != "local",
-        interval,
-        bool(verbose),
-        lines,
-        arguments.read_environment(env),
-        {
-            "num_simultaneously_running_tasks": width,
-            "python_path": options.python_path,
-            "polling_interval": interval,
-            "keep_work_dir": options.keep_work_dir,
-            "verbose": bool(verbose),
-            "max_num_resubmissions": policy.max_num_resubmissions,
-            **{name: value for name, value in asdict(resources).items() if value not in (None, ())},
-            **own,
-        },
-    )
-
-
-_live: weakref.WeakSet[BasePool] = weakref.WeakSet()
-
-
-@atexit.register
-def _terminate_all() -> None:
-    """Leave no queue-job behind when the interpreter ends."""
-    for pool in list(_live):
-        pool._end(PoolPartyError("the interpreter ended"), keep=None)
-
-
-def _exit_on_signals() -> None:
-    """Let SIGTERM and SIGHUP end the interpreter in order, unless the program has its own mind about them."""
-    if threading.current_thread() is not threading.main_thread():
-        return
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, _exit)
-
-
-def _exit(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)
 
 
 def _tell(line: str) -> None:
@@ -199,13 +56,7 @@ class BasePool:
     def __init__(
         self,
         setting: Setting,
-        initializer: Callable[..., Any] | None = None,
-        initargs: Sequence[Any] = (),
-        maxtasksperchild: int | None = None,
     ) -> None:
-        self._initargs = arguments.check_initializer(initializer, initargs)
-        self._initializer = initializer
-        self._maxtasksperchild = arguments.read_maxtasksperchild(maxtasksperchild)
         say = _tell if setting.verbose else _keep_silent
         self._setting = replace(setting, options=replace(setting.options, say=say, tell=_tell))
         self._driver = Driver(setting.scheduler, setting.polling_interval, say)
@@ -215,8 +66,8 @@ class BasePool:
         self._feeders: list[threading.Thread] = []
         self._hurry = threading.Event()
         self._state = RUN
-        _live.add(self)
-        _exit_on_signals()
+        leaving.live.add(self)
+        leaving.exit_on_signals()
 
     def __repr__(self) -> str:
         kind = f"{type(self).__module__}.{type(self).__qualname__}"
@@ -276,7 +127,7 @@ class BasePool:
             pending, self._pending, self._flusher = self._pending, [], None
         batch = ApplyBatch([result for result, _ in pending])
         try:
-            run = _NewRun(self, "apply", None)
+            run = NewRun(self._setting, self._driver, "apply", None)
             run.tasks.extend(task for _, task in pending)
             run.start(batch, None)
         except Exception as error:
@@ -363,8 +214,8 @@ class BasePool:
             raise ValueError(f'on_error must be "raise" or "return", not {on_error!r}')
         chunksize = arguments.optional_int("chunksize", chunksize)
         try:
-            run = _NewRun(self, call, func)
-        except _NotPicklable as error:
+            run = NewRun(self._setting, self._driver, call, func)
+        except NotPicklable as error:
             result = MapResult(1, callback, error_callback)
             result.fail(error.error)
             return result
@@ -411,9 +262,9 @@ class BasePool:
         is_over = False
         while not is_over and self._state != TERMINATE:
             try:
-                run = _NewRun(self, "map", func)
+                run = NewRun(self._setting, self._driver, "map", func)
             except Exception as error:
-                failure = error.error if isinstance(error, _NotPicklable) else error
+                failure = error.error if isinstance(error, NotPicklable) else error
                 results._deliver(base, [(0, False, failure)])
                 base += 1
                 break
@@ -512,11 +363,15 @@ class BasePool:
                 thread.join()
         self._driver.close()
         self._driver.join()
-        self._remove_parent()
+        self._setting.remove_empty_parent()
+
+    def leave(self) -> None:
+        """End everything because the interpreter ends; what is unfinished is kept, and can be resumed."""
+        self._end(PoolPartyError("the interpreter ended"), keep=None)
 
     def _end(self, error: BaseException, keep: bool | None) -> None:
         self._state = TERMINATE
-        _live.discard(self)
+        leaving.live.discard(self)
         self._hurry.set()
         for thread in (self._flusher, *self._feeders):
             if thread is not None and thread is not threading.current_thread():
@@ -528,15 +383,7 @@ class BasePool:
         except KeyboardInterrupt:
             _tell("cancelling queue-jobs; interrupt once more to leave without")
             self._driver.join()
-        self._remove_parent()
-
-    def _remove_parent(self) -> None:
-        """Remove the folder of the work_dirs if it was our idea and nothing was kept in it."""
-        if self._setting.is_default_parent:
-            try:
-                os.rmdir(self._setting.parent)
-            except OSError:
-                pass
+        self._setting.remove_empty_parent()
 
     def __enter__(self) -> BasePool:
         self._check_running()
@@ -559,92 +406,3 @@ class BasePool:
     def _check_running(self) -> None:
         if self._state != RUN:
             raise ValueError("Pool not running")
-
-
-class _NotPicklable(Exception):
-    """The function can not be pickled, and why."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(str(error))
-        self.error = error
-
-
-class _NewRun:
-    """A map in the making: the work_dir is there, and tasks are being written to it."""
-
-    def __init__(self, pool: BasePool, call: str, func: Callable[..., Any] | None) -> None:
-        self.pool, self.call = pool, call
-        setting = pool._setting
-        try:
-            self.function = dump_function(func, pool._initializer, pool._initargs)
-        except Exception as error:
-            raise _NotPicklable(error) from error
-        self.work_dir = WorkDir.create(os.path.join(setting.parent, make_session_id()))
-        self.tasks: TasksWriter = self.work_dir.tasks_writer()
-
-    def take(self, iterable: Iterable[Any]) -> None:
-        """Write all tasks; nothing stays behind if the iterable fails."""
-        try:
-            self.tasks.extend(iterable)
-        except BaseException:
-            self.discard()
-            raise
-
-    def take_for(self, tasks: Iterator[Any], seconds: float, chunksize: int) -> tuple[bool, BaseException | None]:
-        """Write tasks for some time; return whether the iterator is over, and what it raised.
-
-        As in `multiprocessing`, a chunk in which the iterator raises is not run.
-        """
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            try:
-                chunk = list(itertools.islice(tasks, chunksize))
-            except Exception as error:
-                return True, error
-            if not chunk:
-                return True, None
-            self.tasks.extend(chunk)
-        return False, None
-
-    def discard(self) -> None:
-        """Undo."""
-        self.tasks.abandon()
-        self.work_dir.remove()
-        self.pool._remove_parent()
-
-    def start(self, sink: Sink, chunksize: int | None) -> None:
-        """Hand the map to the engine."""
-        n = self.tasks.n
-        if not n:
-            return self.discard()
-        pool, setting = self.pool, self.pool._setting
-        try:
-            self.tasks.close()
-            self._write_rest(n)
-        except BaseException:
-            self.work_dir.remove()
-            raise
-        sink.work_dir = self.work_dir.path  # type: ignore[attr-defined]
-        ledger = Ledger(n)
-        policy = replace(setting.policy, chunksize=chunksize or setting.policy.chunksize)
-        driver = pool._driver
-        run = MapRun(self.work_dir, ledger, policy, setting.options, setting.scheduler, sink, driver.clock)
-        if self.tasks.failed:
-            run.refuse_tasks(self.tasks.failed)
-        setting.options.say(f"{n} tasks in {self.work_dir.path}")
-        driver.start(run)
-        return None
-
-    def _write_rest(self, n: int) -> None:
-        setting = self.pool._setting
-        session = {
-            "pool": setting.kind,
-            "python": ".".join(str(number) for number in sys.version_info[:3]),
-            "n_tasks": n,
-            "call": self.call,
-            "maxtasksperchild": self.pool._maxtasksperchild,
-            "created": time.time(),
-            "arguments": dict(setting.arguments),
-        }
-        self.work_dir.write_new_map(NewMap(self.function, describe_environment(setting.env), setting.setup, session))
-        self.work_dir.open_reduced(n)

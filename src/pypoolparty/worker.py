@@ -76,6 +76,17 @@ def write_all(fd: int, parts: Iterable[bytes]) -> None:
             views[0] = views[0][written:]
 
 
+def when_there_is_room(call: Callable[[], Any]) -> Any:
+    """Return what `call` returns; while the disk is full, try again and again."""
+    while True:
+        try:
+            return call()
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+        time.sleep(FLUSH_RETRY_SECONDS)
+
+
 def read_json(path: str) -> Any:
     with open(path, "rb") as stream:
         return json.loads(stream.read())
@@ -219,13 +230,13 @@ class Table:
         """Make the file that every claim of this slot is a link of."""
         path = os.path.join(self.folder, "claims", f"worker-{name}")
         try:
-            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            fd = when_there_is_room(lambda: os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         except FileExistsError:
             return path  # made by an earlier child of this slot
         except FileNotFoundError:
             raise Withdrawn from None
         try:
-            write_all(fd, [name.encode()])
+            when_there_is_room(lambda: os.pwrite(fd, name.encode(), 0))
         finally:
             os.close(fd)
         return path
@@ -263,7 +274,7 @@ class Table:
         self.taken[ichunk] = 1
         path = os.path.join(self.folder, "claims", f"{ichunk:06d}")
         try:
-            os.link(self.identity, path)
+            when_there_is_room(lambda: os.link(self.identity, path))
         except FileExistsError:
             # An NFS server may have done it and lost the answer: then the claim is ours after all.
             self.refusals += 1
@@ -271,19 +282,20 @@ class Table:
         except FileNotFoundError:
             raise Withdrawn from None
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.ESTALE):
+            if error.errno == errno.ESTALE:
                 raise
             return self._claim_without_links(path)
         return True
 
     def _claim_without_links(self, path: str) -> bool:
         try:
-            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            fd = when_there_is_room(lambda: os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         except FileExistsError:
             self.refusals += 1
             return False
         with open(self.identity, "rb") as identity:
-            write_all(fd, [identity.read()])
+            name = identity.read()
+        when_there_is_room(lambda: os.pwrite(fd, name, 0))
         os.close(fd)
         return True
 

@@ -1,13 +1,17 @@
 """What chaos has found, reduced to the few events that it takes."""
 
 import errno
+import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import pypoolparty
+from pypoolparty import worker
 from pypoolparty.decide import Inspect, Plan, Send, decide
 from pypoolparty.engine import Driver, MapRun, Options
 from pypoolparty.events import Accepted, Doubted, Ended, Greeted, Left, Planned, Sent
@@ -16,7 +20,7 @@ from pypoolparty.local.scheduler import LocalScheduler
 from pypoolparty.policy import Policy
 from pypoolparty.results import MapResult
 from pypoolparty.work_dir import WorkDir
-from tests.unit.maps import make_map
+from tests.unit.maps import make_map, stand_in_for_a_job
 
 CHUNKS = [[0, 5], [5, 10], [10, 15]]
 
@@ -95,10 +99,11 @@ class FullDisk(WorkDir):
 
 def test_disk_full_when_the_scheduler_answers(tmp_path: Path) -> None:
     """What follows from an answer waits for room, as all else does; the driver lives on."""
-    made = make_map(tmp_path / "map", abs, [-1, -2])
+    made: WorkDir = make_map(tmp_path / "map", abs, [-1, -2])  # type: ignore[no-untyped-call]
     made.__class__ = FullDisk
     made.open_reduced(2)
-    scheduler, result, told = LocalScheduler(2), MapResult(2), []
+    scheduler, result = LocalScheduler(2), MapResult(2)
+    told: list[str] = []
     driver = Driver(scheduler, 0.1, told.append)
     options = Options(sys.executable, tell=told.append)
     driver.start(MapRun(made, Ledger(2), Policy(width=2), options, scheduler, result, driver.clock))
@@ -108,3 +113,28 @@ def test_disk_full_when_the_scheduler_answers(tmp_path: Path) -> None:
     assert isinstance(made, FullDisk)
     assert 2 == made.refused
     assert any("no room" in line for line in told)
+
+
+def test_claims_wait_for_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that begins while the disk is full waits; it does not die, and the map is not given up."""
+    refusals: list[str] = []
+
+    def full_at_first(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def refuse_or_call(*words: Any) -> Any:
+            if refusals.count(name) < 2:
+                refusals.append(name)
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return call(*words)
+
+        return refuse_or_call
+
+    work_dir = WorkDir.create(str(tmp_path / "session"))
+    work_dir.write_submission(1, {"width": 1}, [[0, 5]])
+    for name in ("link", "pwrite"):
+        monkeypatch.setattr(os, name, full_at_first(name, getattr(os, name)))
+    monkeypatch.setattr(worker, "FLUSH_RETRY_SECONDS", 0.01)
+    job = stand_in_for_a_job(work_dir)  # type: ignore[no-untyped-call]
+    table = worker.Table(job, "0001", "0")
+    assert 0 == table.claim_next()
+    assert {0: f"{job.worker}.0"} == work_dir.claims(1)
+    assert ["pwrite", "pwrite", "link", "link"] == refusals

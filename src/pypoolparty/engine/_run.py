@@ -48,6 +48,8 @@ LEAST_FLUSH_SECONDS = 0.1
 class Sink(Protocol):
     """Where the outcomes of a map go: a result object."""
 
+    work_dir: str
+
     def deliver(self, outcomes: list[Delivery]) -> None:
         """Take itask, whether it returned, and the value or exception, of each."""
 

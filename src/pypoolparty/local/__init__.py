@@ -10,7 +10,8 @@ from typing import Any
 
 from ..arguments import read_width, resources
 from ..policy import Retry
-from ..pool import BasePool, make_setting
+from ..pool import BasePool
+from ..setting import make_setting
 from .scheduler import LocalScheduler
 
 __all__ = ["Pool"]
@@ -108,7 +109,10 @@ class Pool(BasePool):
             resources=resources(time=time, mem=mem, cpus=cpus, gpus=gpus),
             setup=setup,
             env=env,
+            initializer=initializer,
+            initargs=initargs,
+            maxtasksperchild=maxtasksperchild,
             enforce_mem=True,
             own={"elastic": bool(elastic)},
         )
-        super().__init__(setting, initializer, initargs, maxtasksperchild)
+        super().__init__(setting)

@@ -10,8 +10,9 @@ from typing import Any
 from ..arguments import positive_number, read_width, resources
 from ..command import beside
 from ..policy import Retry
-from ..pool import BasePool, make_setting
+from ..pool import BasePool
 from ..scheduler import CommandScheduler
+from ..setting import make_setting
 from . import array
 from .dialect import SlurmDialect
 
@@ -145,6 +146,9 @@ class Pool(BasePool):
             ),
             setup=setup,
             env=env,
+            initializer=initializer,
+            initargs=initargs,
+            maxtasksperchild=maxtasksperchild,
             num_chunks=num_chunks,
             own={
                 "num_chunks": num_chunks,
@@ -155,4 +159,4 @@ class Pool(BasePool):
                 "clusters": clusters,
             },
         )
-        super().__init__(setting, initializer, initargs, maxtasksperchild)
+        super().__init__(setting)

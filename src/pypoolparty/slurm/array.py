@@ -10,8 +10,9 @@ from typing import Any
 from ..arguments import positive_number, read_width, resources
 from ..command import beside
 from ..policy import Retry
-from ..pool import BasePool, make_setting
+from ..pool import BasePool
 from ..scheduler import CommandScheduler
+from ..setting import make_setting
 from .dialect import SlurmDialect
 
 __all__ = ["Pool"]
@@ -145,6 +146,9 @@ class Pool(BasePool):
             ),
             setup=setup,
             env=env,
+            initializer=initializer,
+            initargs=initargs,
+            maxtasksperchild=maxtasksperchild,
             own={
                 "elastic": bool(elastic),
                 "slurm_call_timeout": timeout,
@@ -154,4 +158,4 @@ class Pool(BasePool):
                 "clusters": clusters,
             },
         )
-        super().__init__(setting, initializer, initargs, maxtasksperchild)
+        super().__init__(setting)

@@ -10,8 +10,9 @@ from typing import Any
 from ..arguments import either, positive_number, read_width, resources
 from ..command import beside
 from ..policy import Retry
-from ..pool import BasePool, make_setting
+from ..pool import BasePool
 from ..scheduler import CommandScheduler
+from ..setting import make_setting
 from . import array
 from .dialect import GridEngineDialect
 
@@ -151,6 +152,9 @@ class Pool(BasePool):
             ),
             setup=setup,
             env=env,
+            initializer=initializer,
+            initargs=initargs,
+            maxtasksperchild=maxtasksperchild,
             num_chunks=num_chunks,
             own={
                 "num_chunks": num_chunks,
@@ -162,4 +166,4 @@ class Pool(BasePool):
                 "parallel_environment": parallel_environment,
             },
         )
-        super().__init__(setting, initializer, initargs, maxtasksperchild)
+        super().__init__(setting)

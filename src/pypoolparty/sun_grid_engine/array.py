@@ -10,8 +10,9 @@ from typing import Any
 from ..arguments import either, positive_number, read_width, resources
 from ..command import beside
 from ..policy import Retry
-from ..pool import BasePool, make_setting
+from ..pool import BasePool
 from ..scheduler import CommandScheduler
+from ..setting import make_setting
 from .dialect import GridEngineDialect
 
 __all__ = ["Pool"]
@@ -151,6 +152,9 @@ class Pool(BasePool):
             ),
             setup=setup,
             env=env,
+            initializer=initializer,
+            initargs=initargs,
+            maxtasksperchild=maxtasksperchild,
             own={
                 "elastic": bool(elastic),
                 "sge_call_timeout": timeout,
@@ -161,4 +165,4 @@ class Pool(BasePool):
                 "parallel_environment": parallel_environment,
             },
         )
-        super().__init__(setting, initializer, initargs, maxtasksperchild)
+        super().__init__(setting)

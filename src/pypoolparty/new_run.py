@@ -1,0 +1,107 @@
+"""A map in the making: from a function and an iterable to a work_dir that the engine can drive."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from .engine import Driver, MapRun, Sink
+from .environment import describe_environment
+from .ledger import Ledger
+from .payload import dump_function
+from .setting import Setting
+from .work_dir import NewMap, TasksWriter, WorkDir, make_session_id
+
+__all__ = ["NewRun", "NotPicklable"]
+
+
+class NotPicklable(Exception):
+    """The function can not be pickled, and why."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class NewRun:
+    """A map in the making: the work_dir is there, and tasks are being written to it."""
+
+    def __init__(self, setting: Setting, driver: Driver, call: str, func: Callable[..., Any] | None) -> None:
+        self.setting, self.driver, self.call = setting, driver, call
+        try:
+            self.function = dump_function(func, setting.initializer, setting.initargs)
+        except Exception as error:
+            raise NotPicklable(error) from error
+        self.work_dir = WorkDir.create(os.path.join(setting.parent, make_session_id()))
+        self.tasks: TasksWriter = self.work_dir.tasks_writer()
+
+    def take(self, iterable: Iterable[Any]) -> None:
+        """Write all tasks; nothing stays behind if the iterable fails."""
+        try:
+            self.tasks.extend(iterable)
+        except BaseException:
+            self.discard()
+            raise
+
+    def take_for(self, tasks: Iterator[Any], seconds: float, chunksize: int) -> tuple[bool, BaseException | None]:
+        """Write tasks for some time; return whether the iterator is over, and what it raised.
+
+        As in `multiprocessing`, a chunk in which the iterator raises is not run.
+        """
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                chunk = list(itertools.islice(tasks, chunksize))
+            except Exception as error:
+                return True, error
+            if not chunk:
+                return True, None
+            self.tasks.extend(chunk)
+        return False, None
+
+    def discard(self) -> None:
+        """Undo."""
+        self.tasks.abandon()
+        self.work_dir.remove()
+        self.setting.remove_empty_parent()
+
+    def start(self, sink: Sink, chunksize: int | None) -> None:
+        """Hand the map to the engine."""
+        n = self.tasks.n
+        if not n:
+            return self.discard()
+        setting, driver = self.setting, self.driver
+        try:
+            self.tasks.close()
+            self._write_rest(n)
+        except BaseException:
+            self.work_dir.remove()
+            raise
+        sink.work_dir = self.work_dir.path
+        ledger = Ledger(n)
+        policy = replace(setting.policy, chunksize=chunksize or setting.policy.chunksize)
+        run = MapRun(self.work_dir, ledger, policy, setting.options, setting.scheduler, sink, driver.clock)
+        if self.tasks.failed:
+            run.refuse_tasks(self.tasks.failed)
+        setting.options.say(f"{n} tasks in {self.work_dir.path}")
+        driver.start(run)
+        return None
+
+    def _write_rest(self, n: int) -> None:
+        setting = self.setting
+        session = {
+            "pool": setting.kind,
+            "python": ".".join(str(number) for number in sys.version_info[:3]),
+            "n_tasks": n,
+            "call": self.call,
+            "maxtasksperchild": setting.maxtasksperchild,
+            "created": time.time(),
+            "arguments": dict(setting.arguments),
+        }
+        self.work_dir.write_new_map(NewMap(self.function, describe_environment(setting.env), setting.setup, session))
+        self.work_dir.open_reduced(n)

@@ -1,0 +1,148 @@
+"""What a pool hands to the common face: checked once, for all kinds of pools."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from . import arguments
+from .engine import Options
+from .policy import Policy, Retry
+from .scheduler import Scheduler
+from .states import Resources
+
+__all__ = ["Setting", "make_setting"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a pool hands to the common face.
+
+    Attributes
+    ----------
+    kind : str
+        The pool's name in ``session.json``.
+    scheduler : Scheduler
+    policy : Policy
+    options : Options
+    parent : str
+        The folder in which each map makes its work_dir.
+    is_default_parent : bool
+        Whether the folder was our idea; then it is removed when it is empty.
+    polling_interval : float
+    verbose : bool
+    setup : sequence of str
+    env : mapping
+    initializer, initargs, maxtasksperchild
+        As in `multiprocessing`.
+    arguments : mapping
+        Of the pool's constructor, for `resume`; without those that are in the work_dir already.
+    """
+
+    kind: str
+    scheduler: Scheduler
+    policy: Policy
+    options: Options
+    parent: str
+    is_default_parent: bool
+    polling_interval: float
+    verbose: bool = False
+    setup: Sequence[str] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    initializer: Callable[..., Any] | None = None
+    initargs: tuple[Any, ...] = ()
+    maxtasksperchild: int | None = None
+
+    def remove_empty_parent(self) -> None:
+        """Remove the folder of the work_dirs if it was our idea and nothing was kept in it."""
+        if self.is_default_parent:
+            try:
+                os.rmdir(self.parent)
+            except OSError:
+                pass
+
+
+def make_setting(
+    kind: str,
+    scheduler: Scheduler,
+    *,
+    width: int | None,
+    is_array: bool,
+    is_elastic: bool,
+    python_path: str | None,
+    polling_interval: float,
+    work_dir: str | os.PathLike[str] | None,
+    default_parent: str,
+    keep_work_dir: bool,
+    verbose: bool,
+    max_num_resubmissions: int,
+    retry: Retry | None,
+    resources: Resources,
+    setup: Iterable[str],
+    env: Mapping[str, str] | None,
+    num_chunks: int | None = None,
+    enforce_mem: bool = False,
+    own: Mapping[str, Any],
+    initializer: Callable[..., Any] | None,
+    initargs: Sequence[Any],
+    maxtasksperchild: int | None,
+) -> Setting:
+    """Check what all pools share, and put it together; `own` are the arguments of this kind of pool alone."""
+    interval = arguments.positive_number("polling_interval", polling_interval)
+    retry = Retry() if retry is None else retry
+    if not isinstance(retry, Retry):
+        raise TypeError(f"retry must be a pypoolparty.Retry, not {retry!r}")
+    if retry.max_num_resubmissions is not None:
+        max_num_resubmissions = retry.max_num_resubmissions
+    policy = Policy(
+        width=width,
+        is_elastic=is_elastic,
+        is_array=is_array,
+        num_chunks=arguments.optional_int("num_chunks", num_chunks),
+        max_num_resubmissions=arguments.positive_int("max_num_resubmissions", max_num_resubmissions, least=0),
+        grace=2 * interval,
+        settle=min(1.0, interval / 2),
+        retry=retry,
+        mem=resources.mem,
+        time=resources.time,
+    )
+    lines = arguments.read_lines("setup", setup)
+    options = Options(
+        python_path=sys.executable if python_path is None else os.fspath(python_path),
+        resources=resources,
+        keep_work_dir=bool(keep_work_dir),
+        enforce_mem=enforce_mem,
+        interpreter="/bin/bash" if lines else "/bin/sh",
+    )
+    if work_dir is not None and not isinstance(work_dir, (str, os.PathLike)):
+        raise TypeError(f"work_dir must be the path of a folder, not {work_dir!r}")
+    parent = default_parent if work_dir is None else os.fspath(work_dir)
+    return Setting(
+        kind,
+        scheduler,
+        policy,
+        options,
+        os.path.abspath(parent),
+        work_dir is None and kind != "local",
+        interval,
+        bool(verbose),
+        lines,
+        arguments.read_environment(env),
+        {
+            "num_simultaneously_running_tasks": width,
+            "python_path": options.python_path,
+            "polling_interval": interval,
+            "keep_work_dir": options.keep_work_dir,
+            "verbose": bool(verbose),
+            "max_num_resubmissions": policy.max_num_resubmissions,
+            **{name: value for name, value in asdict(resources).items() if value not in (None, ())},
+            **own,
+        },
+        initializer,
+        arguments.check_initializer(initializer, initargs),
+        arguments.read_maxtasksperchild(maxtasksperchild),
+    )
