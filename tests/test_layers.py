@@ -26,6 +26,7 @@ LEVELS = {
     "archive": 1,
     "command": 1,
     "work_dir": 2,
+    "batches": 2,
     "ledger": 2,
     "decide": 2,
     "verdict": 2,

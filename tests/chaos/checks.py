@@ -66,6 +66,14 @@ def check_left_behind(stage: Stage) -> Iterator[str]:
         yield f"queue-jobs are left: {stage.queue()}"
 
 
+def check_left_by_leaving(stage: Stage) -> Iterator[str]:
+    """Check that a main process that was asked to end took its queue-jobs and workers with it."""
+    if stage.is_split or stage.system.lock.locked():
+        return  # the scheduler itself can not be relied on just now
+    if not waited(lambda: _is_empty(stage) and not workers_of(stage.parent), LEAVE_SECONDS):
+        yield f"left behind by a main process that was asked to end: {stage.queue()}, {workers_of(stage.parent)}"
+
+
 def _is_empty(stage: Stage) -> bool:
     try:
         return not stage.system.queue(stage.session())

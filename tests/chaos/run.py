@@ -126,6 +126,9 @@ class Run:
     def _resume(self) -> None:
         """Let some time pass without a main process, then start another."""
         stage = self.stage
+        assert stage.program is not None
+        if stage.program.returncode != -signal.SIGKILL:
+            self.report.losses += checks.check_left_by_leaving(stage)
         stage.pause(0, 2.0)
         actions, stage.before_resume[:] = list(stage.before_resume), []
         for action in actions:

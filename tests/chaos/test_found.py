@@ -138,3 +138,22 @@ def test_claims_wait_for_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert 0 == table.claim_next()
     assert {0: f"{job.worker}.0"} == work_dir.claims(1)
     assert ["pwrite", "pwrite", "link", "link"] == refusals
+
+
+def test_resume_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is refused with the reason and leaves nothing behind; with room it goes on."""
+    made: WorkDir = make_map(tmp_path / "map", abs, [-1, -2])  # type: ignore[no-untyped-call]
+    made.abandon()
+    session = tmp_path / "map" / "session.json"
+    session.write_text(session.read_text().replace('"unit"', '"local","arguments":{}'))
+    before = sorted(path.name for path in (tmp_path / "map").iterdir())
+
+    def refuse(fd: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", refuse)
+        with pytest.raises(pypoolparty.errors.WorkDirError, match="No space left"):
+            pypoolparty.resume(tmp_path / "map")
+    assert before == sorted(path.name for path in (tmp_path / "map").iterdir())
+    assert [1, 2] == pypoolparty.resume(tmp_path / "map")

@@ -10,9 +10,7 @@ from pypoolparty.command import Completed
 from pypoolparty.scheduler import Target
 from pypoolparty.slurm.dialect import SlurmDialect, expand_elements, format_elements
 from pypoolparty.states import Job, JobState, Limits, Refusal, Resources, Submission
-from tests.unit import recordings
 
-VERSION = "slurm-22.05.8"
 SLURM = SlurmDialect()
 
 
@@ -144,7 +142,13 @@ def test_other_commands():
     """Limits and accounting are asked for in one call each."""
     assert ["scontrol", "show", "config"] == SLURM.limits_argv()
     argv = SLURM.accounting_argv(["7", "8"])
-    assert ["sacct", "--noheader", "--parsable2", "--format=JobID,JobName,State,ExitCode,NodeList", "--jobs=7,8"] == argv
+    assert [
+        "sacct",
+        "--noheader",
+        "--parsable2",
+        "--format=JobID,JobName,State,ExitCode,NodeList",
+        "--jobs=7,8",
+    ] == argv
     assert ["sbatch", "squeue", "scancel"] == SLURM.needed_commands()
 
 
@@ -169,60 +173,110 @@ def test_unreadable_submit_answer(text):
         SLURM.parse_submit(text)
 
 
+@given(st.sets(st.integers(0, 2000), min_size=1), st.sampled_from(["", "%1", "%16"]))
+def test_elements_round_trip(elements, throttle):
+    """Elements written as Slurm takes them are read as Slurm prints them."""
+    ascending = sorted(elements)
+    text = format_elements(ascending)
+    assert ascending == expand_elements(f"[{text}{throttle}]")
+    assert ascending == expand_elements(text)
+
+
 @pytest.mark.parametrize(
-    ("name", "job_id"), [("sbatch-plain", "1"), ("sbatch-cluster", "74"), ("sbatch-slurmdbd-down", "76")]
+    ("text", "elements"),
+    [("3", [3]), ("[3-9%2]", [3, 4, 5, 6, 7, 8, 9]), ("[1,4-8:2]", [1, 4, 6, 8]), ("[0-10:5,12%1]", [0, 5, 10, 12])],
 )
-def test_recorded_submit_answer(name, job_id):
-    """As recorded."""
-    assert job_id == SLURM.parse_submit(recordings.read(VERSION, name))
+def test_lists_of_elements(text, elements):
+    """All of Slurm's ways to write them."""
+    assert elements == expand_elements(text)
 
 
-RECORDED = {
-    "array-throttled": [
-        "2_0 RUNNING @n1 None",
-        "2_1 RUNNING @n1 None",
-        *(f"2_{k} PENDING JobArrayTaskLimit" for k in range(2, 20)),
+@pytest.mark.parametrize("text", ["", "[]", "[1,2,...]", "[1-", "[1,,2]", "a", "1 2", "-1"])
+def test_unreadable_lists_of_elements(text):
+    """A list that is no list, or was shortened, is never guessed."""
+    with pytest.raises(ValueError, match="not a list of elements"):
+        expand_elements(text)
+
+
+ROW = "7_[2-3%1]|q-0001|PENDING|10||Resources\n"
+
+
+def test_rows():
+    """A row for many elements is a job for each; a cluster's name and blank lines are passed over."""
+    text = f"CLUSTER: party\n\n{ROW}8|other|RUNNING|10|n[1-2]|a|b\n"
+    assert [
+        Job("7", 2, "q-0001", JobState.PENDING, "Resources"),
+        Job("7", 3, "q-0001", JobState.PENDING, "Resources"),
+        Job("8", None, "other", JobState.RUNNING, "a|b", "n[1-2]"),
+    ] == SLURM.parse_query(text)
+
+
+@pytest.mark.parametrize("cut", range(1, len("7_[2-3%1]|q-0001|PENDING|10|")))
+def test_half_lines(cut):
+    """A torn line tells nothing, and so nothing is taken from the whole answer."""
+    with pytest.raises(ValueError, match="not a "):
+        SLURM.parse_query(ROW + ROW[:cut])
+
+
+@pytest.mark.parametrize("text", ["slurm_load_jobs error: x\n", "a|b|c|d|e|f\n", "7_[1,...]|q|PENDING|1||x\n"])
+def test_unreadable_rows(text):
+    """What is no row is an error, not a missing job."""
+    with pytest.raises(ValueError, match="not a "):
+        SLURM.parse_query(text)
+
+
+def test_unknown_state_is_kept():
+    """A state of a later Slurm is not guessed."""
+    [job] = SLURM.parse_query("7|q|BRAND_NEW|10|n1|None\n")
+    assert (JobState.UNKNOWN, "None") == (job.state, job.reason)
+
+
+@pytest.mark.parametrize(
+    ("reason", "state"),
+    [
+        ("None", "PENDING"),
+        ("ReqNodeNotAvail, UnavailableNodes:n1,held", "PENDING"),
+        ("ReqNodeNotAvail, May be reserved for other job", "PENDING"),
+        ("AssocGrpCpuLimit", "PENDING"),
+        ("QOSMaxJobsPerUserLimit", "PENDING"),
+        ("Licenses", "PENDING"),
+        ("launch failed requeued held", "ERROR"),
+        ("JobHeldUser", "ERROR"),
+        ("JobHoldMaxRequeue", "ERROR"),
+        ("BadConstraints", "HOPELESS"),
+        ("PartitionTimeLimit", "HOPELESS"),
+        ("QOSMaxWallDurationPerJobLimit", "HOPELESS"),
     ],
-    "array-elements-cancelled": [
-        "2_0 CANCELLED @n1 None",
-        "2_1 RUNNING @n1 None",
-        "2_2 RUNNING @n1 None",
-        *(f"2_{k} PENDING JobArrayTaskLimit" for k in (3, 4, 5, 6, *range(8, 20))),
+)
+def test_reasons_to_wait(reason, state):
+    """Waits, faults and hopeless requests are told apart by whole reasons, never by parts of them."""
+    assert [state] == [job.state.name for job in SLURM.parse_query(f"7|q|PENDING|10||{reason}\n")]
+
+
+@pytest.mark.parametrize(
+    ("err", "is_gone"),
+    [
+        ("slurm_load_jobs error: Invalid job id specified\n", True),
+        ("scancel: error: Kill job error on job id 7: Job/step already completing or completed\n", True),
+        ("scancel: error: Kill job error on job id 7: Invalid job id specified\nscancel: error: other\n", False),
+        ("", False),
+        ("Unable to contact slurm controller\n", False),
     ],
-    "array-cancelled": [
-        *(f"2_{k} CANCELLED @n1 None" for k in range(3)),
-        *(f"2_{k} CANCELLED JobArrayTaskLimit" for k in (3, 4, 5, 6, *range(8, 20))),
-    ],
-    "array-held-by-user": [f"6_{k} ERROR JobHeldUser" for k in (1, 2, 3)],
-    "array-element-released": ["6_1 ERROR JobHeldUser", "6_2 RUNNING @n1 None", "6_3 ERROR JobHeldUser"],
-    "array-element-held-by-admin": ["6_1 ERROR JobHeldUser", "6_2 RUNNING @n1 None", "6_3 ERROR JobHeldAdmin"],
-    "array-list-in-full": [f"9_{k * k} ERROR JobHeldUser" for k in range(31)],
-    "completed": [f"11_{k} COMPLETED @n1 None" for k in range(3)],
-    "failed": [f"12_{k} FAILED @n1 NonZeroExitCode" for k in range(2)],
-    "cancelled": [f"16_{k} CANCELLED @n2 None" for k in range(2)],
-    "completing": ["21 COMPLETING @n1 None"],
-    "killed": ["14 FAILED @n1 JobLaunchFailure"],
-    "out-of-memory": ["15 FAILED @n2 JobLaunchFailure"],
-    "output-folder-missing": ["13 FAILED @n1 JobLaunchFailure"],
-    "timeout": ["10 TIME_LIMIT @n1 TimeLimit"],
-    "reasons-full": [
-        "55 PENDING Resources",
-        "56 PENDING Priority",
-        "57 PENDING BeginTime",
-        "58 PENDING Dependency",
-        "59 ERROR DependencyNeverSatisfied",
-        "60 HOPELESS PartitionNodeLimit",
-        "61_0 PENDING Priority",
-        "61_1 PENDING Priority",
-    ],
-    "reason-qos": ["61_0 RUNNING @n1 None", "61_1 PENDING QOSMaxCpuPerUserLimit"],
-    "reasons-node-down": [f"{job} PENDING ReqNodeNotAvail, UnavailableNodes:n2" for job in (63, 64)],
-    "suspended": ["65_0 RUNNING @n1 None", "65_1 SUSPENDED @n1 None"],
-    "requeued": ["65_0 PENDING BeginTime", "65_1 RUNNING @n1 None"],
-    "requeued-and-held": ["65_0 PENDING BeginTime", "65_1 ERROR job requeued in held state"],
-    "node-killed-and-not-missed-yet": ["67 RUNNING @n3 None", "68 RUNNING @n3 None"],
-    "node-failed": ["67 PENDING BeginTime", "68 NODE_FAILED @n3 NodeDown"],
-    "empty": [],
-    "jobs-unknown": [],
-    "name-unknown": [],
-}
+)
+def test_jobs_that_are_gone(err, is_gone):
+    """Only if all lines say so, all that was asked for is gone."""
+    assert is_gone == SLURM.is_gone(Completed(("scancel",), 1, "", err))
+
+
+@pytest.mark.parametrize(
+    ("text", "limits"),
+    [("MaxArraySize            = 11\n", Limits(10)), ("x\nMaxArraySize=1001\ny", Limits(1000)), ("", Limits())],
+)
+def test_limits(text, limits):
+    """Indices go up to MaxArraySize - 1; what is not told is unlimited."""
+    assert limits == SLURM.parse_limits(text)
+
+
+def test_unknown_words_of_a_refusal():
+    """They are not guessed."""
+    assert Refusal.UNKNOWN is SLURM.refusal(Completed(("sbatch",), 1, "", "sbatch: error: brand new\n"))
