@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 from ..cause import refine
 from ..chunks import runs_of, tasks_of
+from ..command import backoff
 from ..decide import Action, Finish, GiveUp, Inspect, Plan, Send, Withdraw, decide
-from ..errors import WorkDirError
+from ..errors import SchedulerError, WorkDirError
 from ..events import (
     Accepted,
     Closed,
@@ -20,7 +22,6 @@ from ..events import (
     Event,
     GaveUp,
     Merged,
-    Planned,
     Refused,
     Sent,
     Withdrawn,
@@ -29,11 +30,13 @@ from ..events import (
 from ..ledger import Batch, Ledger
 from ..policy import Policy
 from ..scheduler import Receipt, Scheduler, Target
-from ..states import Death, Job, JobState, Outcome, Report, Resources, Submission
+from ..states import Death, Job, JobState, Outcome, Report
 from ..verdict import error_of
-from ..work_dir import DISK_FULL, Segment, WorkDir, escape_for_job_script
+from ..work_dir import DISK_FULL, Segment, WorkDir
 from ._calls import Caller
 from ._collect import Delivery, Harvest, harvest
+from ._options import Options, Sink
+from ._submission import describe, planned, submission_of, throttle_of
 
 __all__ = ["MapRun", "Options", "Sink"]
 
@@ -41,51 +44,7 @@ REFRESH_SECONDS = 2.0
 GOODBYE_SECONDS = 1.0
 DOUBT_SECONDS = 60.0
 FULL_DISK_SECONDS = 1.0
-FILES_PER_SECOND = 50.0
-LEAST_FLUSH_SECONDS = 0.1
-
-
-class Sink(Protocol):
-    """Where the outcomes of a map go: a result object."""
-
-    work_dir: str
-
-    def deliver(self, outcomes: list[Delivery]) -> None:
-        """Take itask, whether it returned, and the value or exception, of each."""
-
-    def fail(self, error: BaseException) -> None:
-        """Take one exception for all that has no outcome yet."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a pool wants of each of its maps, besides the policy.
-
-    Attributes
-    ----------
-    python_path : str
-        The interpreter on the nodes.
-    resources : Resources
-    keep_work_dir : bool
-    workers_per_job : int
-    enforce_mem : bool
-        Whether the workers limit their memory themselves.
-    interpreter : str
-        Of the job script.
-    say : callable
-        Takes a line for a user who wants to know.
-    tell : callable
-        Takes a line that every user has to know.
-    """
-
-    python_path: str
-    resources: Resources = field(default_factory=Resources)
-    keep_work_dir: bool = False
-    workers_per_job: int = 1
-    enforce_mem: bool = False
-    interpreter: str = "/bin/sh"
-    say: Callable[[str], None] = lambda line: None
-    tell: Callable[[str], None] = lambda line: None
+CANCEL_TRIES = 3
 
 
 class MapRun:
@@ -227,33 +186,9 @@ class MapRun:
     def _plan(self, action: Plan, now: float) -> None:
         """Write a submission to disk; the next step sends it."""
         number = self._last_submission = self._last_submission + 1
-        tables = [number, *action.tables] if action.chunks else list(action.tables)
-        workers = action.elements * self.options.workers_per_job
-        if not action.is_elastic and self.policy.width:
-            workers = min(workers, self.policy.width)
-        described = {
-            "elastic": action.is_elastic,
-            "width": max(1, action.elements),
-            "tables": [f"{table:04d}" for table in tables],
-            "flush_interval": max(LEAST_FLUSH_SECONDS, workers / FILES_PER_SECOND),
-            "time_limit": self.policy.time_at(action.time_level),
-            "cpus": self.options.resources.cpus,
-            "workers_per_job": self.options.workers_per_job,
-            "enforce_mem": self.policy.mem_at(action.mem_level) if self.options.enforce_mem else None,
-        }
+        described = describe(action, number, self.policy, self.options)
         self.work_dir.write_submission(number, described, action.chunks)
-        n_tasks = sum(len(tasks_of(chunk)) for chunk in action.chunks)
-        planned = Planned(
-            number,
-            f"{self.session_id}-{number:04d}",
-            action.elements,
-            action.is_elastic,
-            tables,
-            n_tasks,
-            list(action.chunks),
-            (action.mem_level, action.time_level),
-        )
-        self._apply(planned, now)
+        self._apply(planned(action, number, self.session_id), now)
 
     @property
     def session_id(self) -> str:
@@ -262,30 +197,10 @@ class MapRun:
 
     def _send(self, action: Send, now: float) -> None:
         batch = self.ledger.batches[action.submission]
-        layout, options = self.work_dir.layout, self.options
-        throttle = None
-        if not batch.is_elastic and self.policy.is_array and self.policy.width:
-            throttle = max(1, self.policy.width - self.ledger.live - self._elsewhere)
-        submission = Submission(
-            name=batch.name,
-            is_array=self.policy.is_array,
-            script=layout.job_script,
-            script_args=(
-                options.python_path,
-                escape_for_job_script(self.work_dir.path),
-                f"{batch.number:04d}",
-            ),
-            work_dir=self.work_dir.path,
-            number=batch.number,
-            elements=action.elements,
-            throttle=throttle,
-            resources=replace(
-                options.resources,
-                mem=self.policy.mem_at(batch.level[0]),
-                time=self.policy.time_at(batch.level[1]),
-            ),
+        submission = replace(
+            submission_of(batch, action.elements, self.work_dir, self.policy, self.options),
+            throttle=throttle_of(batch, self.policy, self.ledger.live + self._elsewhere),
             excluded_nodes=self.ledger.bad_nodes(self.policy.retry.exclude_after),
-            interpreter=options.interpreter,
         )
         self._apply(Sent(batch.number, runs_of(action.elements)), now, durable=True)
         self._call(
@@ -488,11 +403,22 @@ class MapRun:
         if not targets:
             return
         self._is_cancelling = elements is None
-        self._call(lambda: self.scheduler.cancel(targets), self._cancelled)
+        self._call(lambda: self._cancel_patiently(targets), self._cancelled)
+
+    def _cancel_patiently(self, targets: list[Target]) -> None:
+        """Cancel (in the thread for calls); a scheduler that has a bad moment is asked again."""
+        for failures in range(1, CANCEL_TRIES + 1):
+            try:
+                return self.scheduler.cancel(targets)
+            except SchedulerError:
+                if failures == CANCEL_TRIES:
+                    raise
+            time.sleep(backoff(failures, 1.0, 10.0, jitter=0.0))
+        return None
 
     def _cancelled(self, _: None, error: Exception | None) -> None:
         if error is not None:
-            self.options.say(f"cancelling queue-jobs failed: {error}")
+            self.options.tell(f"cancelling queue-jobs of {self.session_id} failed: {error}")
             self.work_dir.log({"event": "CancelFailed", "words": str(error)})
         self._is_cancelling = False
 

@@ -1,0 +1,59 @@
+"""What the engine is given with each map: where outcomes go, and what the pool wants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from ..states import Resources
+from ._collect import Delivery
+
+__all__ = ["Options", "Sink"]
+
+
+class Sink(Protocol):
+    """Where the outcomes of a map go: a result object."""
+
+    work_dir: str
+
+    def deliver(self, outcomes: list[Delivery]) -> None:
+        """Take itask, whether it returned, and the value or exception, of each."""
+
+    def fail(self, error: BaseException) -> None:
+        """Take one exception for all that has no outcome yet."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a pool wants of each of its maps, besides the policy.
+
+    Attributes
+    ----------
+    python_path : str
+        The interpreter on the nodes.
+    resources : Resources
+    keep_work_dir : bool
+    workers_per_job : int
+    enforce_mem : bool
+        Whether the workers limit their memory themselves.
+    interpreter : str
+        Of the job script.
+    say : callable
+        Takes a line for a user who wants to know.
+    tell : callable
+        Takes a line that every user has to know.
+    """
+
+    python_path: str
+    resources: Resources = field(default_factory=Resources)
+    keep_work_dir: bool = False
+    workers_per_job: int = 1
+    enforce_mem: bool = False
+    interpreter: str = "/bin/sh"
+    say: Callable[[str], None] = lambda line: None
+    tell: Callable[[str], None] = lambda line: None
+
+    def resources_at(self, mem: int | None, time: int | None) -> Resources:
+        """Return the resources with as much memory (bytes) and time (seconds)."""
+        return replace(self.resources, mem=mem, time=time)
