@@ -484,6 +484,7 @@ class Child:
         """Work until there is a reason to leave; return it."""
         for ending in ENDING_SIGNALS:
             signal.signal(ending, signal.default_int_handler if ending == signal.SIGINT else signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
         self.job.limit_memory()
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         self.out.begin()
@@ -757,9 +758,12 @@ class Supervisor:
     def _start(self, k: int) -> None:
         """Fork the child of slot `k`."""
         self.slots[k][REASON] = 0
+        # A signal in between would find a child that nobody knows yet.
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
         pid = os.fork()
         if pid:
             self.children[pid] = k
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
             return
         code = 1
         try:

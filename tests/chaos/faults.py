@@ -11,6 +11,8 @@ from tests.real.daemons import is_alive
 
 Fault = Callable[[Stage], str]
 
+MOST_DAMAGES = 4  # each try kills the main process, and the map has to get somewhere
+
 
 def kill_child(stage: Stage) -> str:
     """Kill a process in which tasks run."""
@@ -101,7 +103,13 @@ def _is_full(ballast: Path) -> bool:
 
 def damage_segment(stage: Stage) -> str:
     """Kill the main process, then cut or flip what a worker has left in the spool before it goes on."""
-    return _damage(stage, lambda work_dir: [*work_dir.glob("spool/new/*"), *work_dir.glob("spool/tmp/*")], 3.0)
+    if not stage.supervisors():
+        return ""  # nobody writes one
+
+    def segments(work_dir: Path) -> list[Path]:
+        return [*work_dir.glob("spool/new/[0-9]*"), *work_dir.glob("spool/tmp/[0-9]*")]
+
+    return _damage(stage, segments, 3.0)
 
 
 def damage_archive(stage: Stage) -> str:
@@ -111,8 +119,9 @@ def damage_archive(stage: Stage) -> str:
 
 def _damage(stage: Stage, files_in: Callable[[Path], list[Path]], patience: float) -> str:
     work_dir = stage.work_dir()
-    if work_dir is None or (patience == 0.0 and not files_in(work_dir)):
+    if work_dir is None or (patience == 0.0 and not files_in(work_dir)) or stage.n_damages == MOST_DAMAGES:
         return ""
+    stage.n_damages += 1
     done: list[str] = []
 
     def damage() -> str:

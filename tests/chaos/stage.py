@@ -45,6 +45,7 @@ class Stage:
     is_split: bool = False
     has_zombies: bool = False
     known_session: str = ""
+    n_damages: int = 0
     draw: random.Random = field(default_factory=random.Random)
 
     def __post_init__(self) -> None:

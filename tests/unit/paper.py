@@ -1,0 +1,144 @@
+"""A work_dir without a disk, on which files of the nodes become visible late; for the world of `tests.unit.world`."""
+
+import copy
+import json
+
+from pypoolparty.events import from_line
+from pypoolparty.work_dir import Layout, RecordKind, Segment
+
+
+class PaperWorkDir:
+    """Takes the place of `WorkDir` in the engine.
+
+    Parameters
+    ----------
+    now : callable
+        The world's time.
+    """
+
+    def __init__(self, now):
+        self.now = now
+        self.path = "/paper/q1"
+        self.layout = Layout(self.path)
+        self.described = {}
+        self.tables = {}
+        self.claimed = {}
+        self.withdrawn = set()
+        self.tmp = {}
+        self.new = {}
+        self.kept = {}
+        self.lines = []
+        self.end = ""
+
+    # ------------------------------------------------------------------ for the workers
+
+    def publish(self, name, delay=0.0):
+        """Rename a segment from tmp to new, where the driver sees it after a while."""
+        if name in self.tmp:
+            self.new[name] = (self.now() + delay, self.tmp.pop(name))
+
+    def claim(self, table, ichunk, worker):
+        """Claim a chunk; False if it is another's."""
+        return self.claimed.setdefault((table, ichunk), worker) == worker
+
+    # ------------------------------------------------------------------ for the engine
+
+    def last_submission(self):
+        """Return the highest number in use."""
+        return max(self.tables, default=0)
+
+    def write_submission(self, number, described, chunks):
+        """Keep a submission."""
+        assert number not in self.tables
+        self.described[number] = json.loads(json.dumps(described))
+        self.tables[number] = json.loads(json.dumps(chunks))
+
+    def withdraw_claims(self, number):
+        """Send the workers of a table home."""
+        self.withdrawn.add(number)
+
+    def claims(self, number):
+        """Return which worker has claimed each chunk of a table."""
+        return {ichunk: worker for (table, ichunk), worker in self.claimed.items() if table == number}
+
+    def spool_has_changed(self):
+        """Tell whether anything can be seen."""
+        return any(seen_at <= self.now() for seen_at, _ in self.new.values())
+
+    def collect(self, refresh, most=1000):
+        """Return the segments that can be seen."""
+        names = sorted(name for name, (seen_at, _) in self.new.items() if seen_at <= self.now())
+        return [Segment(name, list(self.new[name][1]), 0) for name in names[:most]]
+
+    def rescue(self, worker_names):
+        """Publish what dead workers were still writing."""
+        for name in list(self.tmp):
+            if name.rsplit(".", 2)[0] in worker_names:
+                self.publish(name)
+
+    def unfinished_workers(self, number, element):
+        """Return the workers of an element that have left a segment unpublished."""
+        prefix = f"{number:04d}-{element:06d}-"
+        return sorted({name.rsplit(".", 2)[0] for name in self.tmp if name.startswith(prefix)})
+
+    def discard(self, segments):
+        """Delete segments."""
+        for segment in segments:
+            del self.new[segment.name]
+
+    def keep_record(self, record, stderr):
+        """Keep an outcome."""
+        assert record.itask not in self.kept, f"task {record.itask} has two outcomes"
+        self.kept[record.itask] = record
+
+    def read_reduced(self, name):
+        """Yield what was kept."""
+        kind = RecordKind.RETURNED if name == "results" else RecordKind.RAISED
+        for itask, record in self.kept.items():
+            if record.kind == kind:
+                yield itask, record.value
+
+    def log(self, line, durable=False):
+        """Keep a line of the journal, as it stands on disk."""
+        self.lines.append(json.loads(json.dumps(line)))
+
+    def journal(self):
+        """Return the lines of the journal."""
+        return copy.deepcopy(self.lines)
+
+    def events(self):
+        """Return the events of the journal."""
+        return [event for event in map(from_line, self.journal()) if event is not None]
+
+    def chunks(self, number):
+        """Return a chunk table."""
+        return self.tables[number]
+
+    def raw_stderr(self, label, most=4096):
+        """Return nothing: a queue-job of this world writes nothing."""
+        return ""
+
+    def sync(self, rows):
+        """Make durable, which paper is."""
+
+    def beat(self):
+        """Show that the driver is alive."""
+
+    def complete(self):
+        """Note that all outcomes are there."""
+
+    has_stderr = False
+
+    def close(self):
+        """Note the end."""
+        self.end = "closed"
+
+    def abandon(self):
+        """Note the end."""
+        self.end = "abandoned"
+
+    def remove(self):
+        """Note the end."""
+        self.end = "removed"
+
+
