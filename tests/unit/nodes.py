@@ -120,7 +120,11 @@ class Worker:
         n = len(self.disk.tables[table])
         order = [(self.job.element + k) % n for k in range(n)] if is_elastic else [self.job.element]
         for ichunk in order:
-            if ichunk < n and (table, ichunk) not in self.disk.claimed and self.disk.claim(table, ichunk, f"{self.name}.0"):
+            if (
+                ichunk < n
+                and (table, ichunk) not in self.disk.claimed
+                and self.disk.claim(table, ichunk, f"{self.name}.0")
+            ):
                 return ichunk
         return None
 

@@ -28,7 +28,7 @@ class PaperWorkDir:
         self.new = {}
         self.kept = {}
         self.lines = []
-        self.end = ""
+        self.ends = []
 
     # ------------------------------------------------------------------ for the workers
 
@@ -131,14 +131,12 @@ class PaperWorkDir:
 
     def close(self):
         """Note the end."""
-        self.end = "closed"
+        self.ends.append("closed")
 
     def abandon(self):
         """Note the end."""
-        self.end = "abandoned"
+        self.ends.append("abandoned")
 
     def remove(self):
         """Note the end."""
-        self.end = "removed"
-
-
+        self.ends.append("removed")

@@ -10,13 +10,12 @@ import itertools
 import random
 from dataclasses import dataclass, field
 
-from pypoolparty.chunks import tasks_of
 from pypoolparty.engine import MapRun, Options
 from pypoolparty.errors import SchedulerError
 from pypoolparty.ledger import Ledger
-from pypoolparty.policy import Policy
 from pypoolparty.scheduler import Receipt
 from pypoolparty.states import Job, JobState, Limits, Refusal
+from tests.unit import laws
 from tests.unit.nodes import DEATHS, Died, Worker
 from tests.unit.paper import PaperWorkDir
 
@@ -161,7 +160,7 @@ class World:
                 break
             is_busy = self.calls.settle()
             is_busy = self.engine.step(self.now, self.calls, 0) or is_busy
-            self.check()
+            laws.check(self)
             self._poll()
             self._go_on(0.002 if is_busy else POLL)
         return self
@@ -203,30 +202,30 @@ class World:
 
     def submit(self, submission):
         """Take queue-jobs, or some, or none, and say so, or not."""
-        self.check_submission(submission)
-        elements, chance = submission.elements, self.rng.random
+        laws.check_submission(self, submission)
+        elements, chance, job_id = submission.elements, self.rng.random, str(self.next_number())
         if chance() < self.faults.refused:
             kinds = [Refusal.LATER, Refusal.JOB_LIMIT, *([Refusal.ARRAY_SIZE] if submission.is_array else [])]
             taken = 0 if submission.is_array else self.rng.randrange(len(elements))
-            jobs = [self._enqueue(submission, k) for k in elements[:taken]]
-            receipts = tuple((job.element, job.job_id) for job in jobs)
-            return Receipt(receipts, elements[taken:], self.rng.choice(kinds), "not now")
+            jobs = [self._enqueue(submission, element, job_id) for element in elements[:taken]]
+            return Receipt(self._numbers_of(jobs), elements[taken:], self.rng.choice(kinds), "not now")
         if chance() < self.faults.doubted:
             for element in elements if chance() < 0.6 else ():
-                if chance() < 0.2:
-                    self.at(30 * chance(), lambda element=element: self._enqueue(submission, element))
-                else:
-                    self._enqueue(submission, element)
+                late = 30 * chance() if chance() < 0.2 else 0.0
+                self.at(late, lambda element=element: self._enqueue(submission, element, job_id))
             return Receipt((), elements, None, "no answer")
-        jobs = [self._enqueue(submission, element) for element in elements]
-        if submission.is_array:
-            return Receipt(((-1, jobs[0].job_id),))
-        return Receipt(tuple((job.element, job.job_id) for job in jobs))
+        jobs = [self._enqueue(submission, element, job_id) for element in elements]
+        return Receipt(((-1, job_id),) if submission.is_array else self._numbers_of(jobs))
 
-    def _enqueue(self, submission, element):
-        job_id = f"{submission.name}.{self.ledger.batches[submission.number].n_left}" if submission.is_array else ""
-        name = submission.name if submission.is_array else f"{submission.name}-{element}"
-        job = QueueJob(submission.number, element, job_id or str(self.next_number()), name, submission.throttle)
+    @staticmethod
+    def _numbers_of(jobs):
+        return tuple((job.element, job.job_id) for job in jobs)
+
+    def _enqueue(self, submission, element, job_id):
+        is_array = submission.is_array
+        name = submission.name if is_array else f"{submission.name}-{element}"
+        own_id = job_id if is_array else f"{job_id}{element:03d}"
+        job = QueueJob(submission.number, element, own_id, name, submission.throttle)
         self.jobs.append(job)
         self.at(3 * self.rng.random(), self._start_jobs)
         return job
@@ -300,5 +299,3 @@ class World:
     def _end(self, job, state):
         job.state, job.worker, job.ended_at = state, None, self.now
         self.at(self.rng.random(), self._start_jobs)
-
-    # ------------------------------------------------------------------ what must hold
