@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import signal
 import threading
 import weakref
@@ -20,6 +21,8 @@ class Leaves(Protocol):
 
 
 live: weakref.WeakSet[Leaves] = weakref.WeakSet()
+_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+_saved = threading.local()
 
 
 @atexit.register
@@ -32,10 +35,33 @@ def exit_on_signals() -> None:
     """Let SIGTERM and SIGHUP end the interpreter in order, unless the program has its own mind about them."""
     if threading.current_thread() is not threading.main_thread():
         return
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in _SIGNALS:
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _exit)
 
 
 def _exit(number: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
+
+
+# A forked child has no pools to leave, and has to die at once when `multiprocessing` terminates it: a handler in
+# Python may be called where its exception gets lost. The mask closes the gap between fork and reset.
+
+
+def _before_fork() -> None:
+    _saved.mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+
+
+def _after_fork_in_parent() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, _saved.mask)
+
+
+def _after_fork_in_child() -> None:
+    live.clear()
+    for number in _SIGNALS:
+        if signal.getsignal(number) is _exit:
+            signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, _saved.mask)
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

@@ -199,16 +199,17 @@ class Ledger:
             self._halve_array(batch, len(back), now)
 
     def _halve_array(self, batch: Batch, size: int, now: float) -> None:
-        """Take the batch back: its tasks go into a smaller array."""
+        """Take back what was not taken: its tasks go into a smaller array."""
         self.array_cap = max(1, size // 2)
         self.submit_after = now
         if size <= 1:
             self.refused = "not even an array of one element is accepted"
-        batch.unsent = []
-        for element in batch.elements:
-            element.is_ended = True
-        batch.n_live = batch.n_left = 0
-        self._retire(batch, counts=False)
+        for k in list(batch.unsent):
+            self._end_element(batch, k)
+            if not batch.is_elastic:
+                self._free(batch.number, tasks_of(batch.chunks[k]))
+        if not batch.is_active:
+            self._retire(batch, counts=False)
 
     def _greeted(self, event: Greeted, now: float) -> None:
         trace_and_element = self._trace(event.worker)
@@ -223,7 +224,8 @@ class Ledger:
         found[0].goodbye = event
         submission, element = _split(event.worker)
         batch = self.batches[submission]
-        batch.to_judge.add(element)
+        if not found[1].is_ended:
+            batch.to_judge.add(element)
         if event.reason == "exhausted" and batch.is_elastic:
             batch.is_exhausted = True
 
@@ -280,6 +282,9 @@ class Ledger:
         batch.elements[k].is_ended = True
         batch.to_judge.discard(k)
         batch.n_left -= 1
+        if batch.doubted is not None:
+            # A queue-job that was heard of and is over is not looked for any more.
+            batch.doubted = runs_of(i for i in tasks_of(batch.doubted) if i != k) or None
         if k in batch.unsent:
             batch.unsent.remove(k)
         else:
