@@ -29,6 +29,7 @@ types: $(VENV)/.installed-for-tests  ## run mypy
 	@$(bin)/mypy
 
 tests: $(VENV)/.installed-for-tests  ## run the tests that need no scheduler
+	@tools/install-test-packages $(bin)/python
 	@$(bin)/pytest -m "not real" $(PYTEST_ARGS)
 
 clean:  ## remove what was made

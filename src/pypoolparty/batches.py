@@ -75,6 +75,7 @@ class Batch:
     is_withdrawn: bool = False
     to_judge: set[int] = field(default_factory=set)
     job_ids: list[str] = field(default_factory=list)
+    risen: set[int] = field(default_factory=set)  # those that ended and wait once more: the scheduler requeued them
 
     @property
     def is_active(self) -> bool:
@@ -134,9 +135,11 @@ def _settle_doubt(batch: Batch, rows: dict[int, Job]) -> list[Event]:
 def _observe_batch(batch: Batch, rows: dict[int, Job], now: float) -> None:
     unsent = {*batch.unsent, *tasks_of(batch.in_flight or []), *tasks_of(batch.doubted or [])}
     for k, element in enumerate(batch.elements):
+        row = rows.get(k)
+        if element.is_ended and element.has_greeted and row is not None and row.state is JobState.PENDING:
+            batch.risen.add(k)
         if element.is_ended or k in unsent:
             continue
-        row = rows.get(k)
         if row is None:
             element.missing += 1
         else:

@@ -178,7 +178,8 @@ class Ledger:
 
     def _doubted(self, event: Doubted, now: float) -> None:
         batch = self.batches[event.submission]
-        batch.in_flight, batch.doubted, batch.doubted_absent = None, event.elements, 0
+        unknown = runs_of(k for k in tasks_of(event.elements) if not batch.elements[k].is_ended)
+        batch.in_flight, batch.doubted, batch.doubted_absent = None, unknown or None, 0
 
     def _refused(self, event: Refused, now: float) -> None:
         batch = self.batches[event.submission]
@@ -251,8 +252,10 @@ class Ledger:
         self._blame_node(event.report, f"task {event.itask}")
         if not self.outcomes[event.itask]:
             self._charge(event.itask, event.report)
-            self.n_unassigned += bool(self.place[event.itask])
-            self.place[event.itask] = 0
+            batch = self.batches.get(_split(event.worker)[0])
+            # Such news may come so late that the task is in another table already.
+            if batch is not None and self.place[event.itask] in batch.tables:
+                self._free(self.place[event.itask], [event.itask])
 
     def _ended(self, event: Ended, now: float) -> None:
         batch = self.batches[event.submission]
@@ -335,14 +338,14 @@ class Ledger:
             self.crashes.setdefault(how, set()).add(itask)
 
     def _blame_node(self, report: Report, who: str) -> None:
-        """Remember who died where, unless it was killed on purpose or by its own needs."""
-        own = (Death.CANCELLED, Death.PREEMPTED, Death.OUT_OF_MEMORY, Death.TIME_LIMIT)
+        """Remember who died where, unless it was killed by its own needs or on purpose, as it may well have been."""
+        own = (Death.CANCELLED, Death.PREEMPTED, Death.OUT_OF_MEMORY, Death.TIME_LIMIT, Death.VANISHED)
         if report.node and report.death not in own:
             self.deaths_on.setdefault(report.node, set()).add(who)
 
     def bad_nodes(self, deaths: int) -> list[str]:
-        """Return the nodes on which so many have died; but never all that are known."""
-        bad = sorted(node for node, who in self.deaths_on.items() if len(who) >= deaths)
+        """Return the nodes on which so many have died; but never all that workers have greeted from."""
+        bad = sorted(node for node, who in self.deaths_on.items() if len(who) >= deaths and node in self.nodes)
         return bad if self.nodes - set(bad) else []
 
     def _gave_up(self, event: GaveUp, now: float) -> None:

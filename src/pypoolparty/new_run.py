@@ -78,7 +78,7 @@ class NewRun:
         setting, driver = self.setting, self.driver
         try:
             self.tasks.close()
-            self._write_rest(n)
+            self._write_rest(n, chunksize)
         except BaseException:
             self.work_dir.remove()
             raise
@@ -92,13 +92,14 @@ class NewRun:
         driver.start(run)
         return None
 
-    def _write_rest(self, n: int) -> None:
+    def _write_rest(self, n: int, chunksize: int | None) -> None:
         setting = self.setting
         session = {
             "pool": setting.kind,
             "python": ".".join(str(number) for number in sys.version_info[:3]),
             "n_tasks": n,
             "call": self.call,
+            "chunksize": chunksize,
             "maxtasksperchild": setting.maxtasksperchild,
             "created": time.time(),
             "arguments": dict(setting.arguments),

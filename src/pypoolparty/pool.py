@@ -337,7 +337,8 @@ class BasePool:
         result.work_dir = path
         setting = self._setting
         setting.options.say(f"resuming {path}: {ledger.n_done} of {n} tasks are done")
-        run = MapRun(opened, ledger, setting.policy, setting.options, setting.scheduler, result, driver.clock)
+        policy = replace(setting.policy, chunksize=session.get("chunksize") or setting.policy.chunksize)
+        run = MapRun(opened, ledger, policy, setting.options, setting.scheduler, result, driver.clock)
         run.welcome_back(deliveries)
         driver.start(run)
         return result

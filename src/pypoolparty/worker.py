@@ -655,7 +655,9 @@ class Job:
         self.host = os.uname().nodename
         safe_host = "".join(c if c.isalnum() or c in "-_" else "_" for c in self.host)
         self.worker = f"{submission}-{element:06d}-{safe_host}-{os.getpid()}-{time.time_ns():x}"
-        node = os.environ.get("SLURMD_NODENAME") or self.host
+        # By the name that the scheduler has for it.
+        in_grid_engine = "SGE_JOB_SPOOL_DIR" in os.environ
+        node = os.environ.get("HOSTNAME" if in_grid_engine else "SLURMD_NODENAME") or self.host
         self.node = "".join(c for c in node if c not in ',"\n\r')
         self.row_end = f"{self.node},{submission}-{element:06d}"
         self.job_id = os.environ.get("SLURM_JOB_ID") or os.environ.get("JOB_ID") or ""

@@ -48,7 +48,8 @@ def suspend(stage: Stage) -> str:
     try:
         stage.pause(1, 6)
     finally:
-        stage.wait(lambda: stage.system.says_ok("qmod", "-usj", job.job_id) or not _is_there(stage, job), 60)
+        stage.wait(lambda: stage.system.says_ok("qmod", "-usj", job.job_id) or stage.is_gone(job), 60)
+        stage.go_on()
     return job.job_id
 
 
@@ -73,10 +74,6 @@ def stop_master(stage: Stage) -> str:
         finally:
             system.engine.start_master()
     return "sge_qmaster" if is_down else ""
-
-
-def _is_there(stage: Stage, job: QueueJob) -> bool:
-    return job.job_id in {found.job_id for found in stage.queue()}
 
 
 GRID_ENGINE: dict[str, Fault] = {

@@ -1,6 +1,5 @@
 """What can strike a map on Slurm."""
 
-import subprocess
 from pathlib import Path
 
 from tests.chaos.faults import ANYWHERE, Fault, kill_one
@@ -76,16 +75,9 @@ def suspend(stage: Stage) -> str:
     try:
         stage.pause(1, 6)
     finally:
-        stage.wait(lambda: stage.system.says_ok("scontrol", "resume", job.job_id) or _is_gone(stage, job), 60)
+        stage.wait(lambda: stage.system.says_ok("scontrol", "resume", job.job_id) or stage.is_gone(job), 60)
+        stage.go_on()
     return job.job_id
-
-
-def _is_gone(stage: Stage, job: QueueJob) -> bool:
-    """Tell whether the job has left the queue; a queue that can not be asked says nothing."""
-    try:
-        return job.job_id not in {found.job_id for found in stage.system.queue(stage.session())}
-    except subprocess.SubprocessError:
-        return False
 
 
 def _is_up(stage: Stage, node: str) -> bool:

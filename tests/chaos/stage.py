@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import subprocess
 import threading
 import time
@@ -71,6 +72,13 @@ class Stage:
             return []
         return [job for job in jobs if not states or job.state in states]
 
+    def is_gone(self, job: QueueJob) -> bool:
+        """Tell whether a queue-job has left the queue; a queue that can not be asked says nothing."""
+        try:
+            return job.job_id not in {found.job_id for found in self.system.queue(self.session())}
+        except subprocess.SubprocessError:
+            return False
+
     def supervisors(self) -> list[int]:
         """Return the workers' supervisors."""
         found = workers_of(self.parent)
@@ -80,6 +88,14 @@ class Stage:
         """Return the processes in which tasks run."""
         found = workers_of(self.parent)
         return [pid for pid in found if parent_of(pid) in found]
+
+    def go_on(self) -> None:
+        """Let workers run on that are still stopped: the word to do so may have met a dead daemon."""
+        for pid in workers_of(self.parent):
+            try:
+                os.kill(pid, signal.SIGCONT)
+            except ProcessLookupError:
+                pass
 
     def wait(self, condition: Callable[[], object], seconds: float) -> bool:
         """Wait until the condition holds; tell whether it does."""

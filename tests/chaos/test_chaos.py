@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
 LONGEST = 5.0
 SEED = 1
 IS_CI = os.environ.get("CI") == "true"
-FEW = ("kill-child", "kill-main", "terminate-main", "requeue", "hold")
+FEW = ("kill-child", "kill-main", "terminate-main", "hold")
 
 
 def chosen(faults: dict[str, Fault]) -> dict[str, Fault]:

@@ -1,6 +1,7 @@
 """What chaos has found, reduced to the few events that it takes."""
 
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -14,11 +15,12 @@ import pypoolparty
 from pypoolparty import worker
 from pypoolparty.decide import Inspect, Plan, Send, decide
 from pypoolparty.engine import Driver, MapRun, Options
-from pypoolparty.events import Accepted, Doubted, Ended, Greeted, Left, Planned, Sent
+from pypoolparty.events import Accepted, Doubted, Ended, Greeted, Left, Planned, Sent, TaskDied
 from pypoolparty.ledger import Ledger
 from pypoolparty.local.scheduler import LocalScheduler
 from pypoolparty.policy import Policy
 from pypoolparty.results import MapResult
+from pypoolparty.states import Death, Job, JobState, Report
 from pypoolparty.work_dir import WorkDir
 from tests.unit.maps import make_map, stand_in_for_a_job
 
@@ -157,3 +159,50 @@ def test_resume_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             pypoolparty.resume(tmp_path / "map")
     assert before == sorted(path.name for path in (tmp_path / "map").iterdir())
     assert [1, 2] == pypoolparty.resume(tmp_path / "map")
+
+
+def deaths_on(node: str, death: Death, number: int) -> list[object]:
+    """Return the deaths of so many tasks of one worker."""
+    report = Report(death, node)
+    return [TaskDied(itask, "0001-000000-n1-1-a", report) for itask in range(number)]
+
+
+def test_only_node_is_not_left_out() -> None:
+    """A node that the scheduler calls by another name than the worker does is not left out, lest there be none."""
+    greeted = Greeted("0001-000000-n1-1-a", "n1", "7")
+    assert [] == ledger_of(greeted, *deaths_on("localhost", Death.CRASHED, 5)).bad_nodes(3)
+    assert [] == ledger_of(greeted, *deaths_on("n1", Death.CRASHED, 5)).bad_nodes(3)
+    other = Greeted("0001-000001-n2-1-a", "n2", "7")
+    assert ["n1"] == ledger_of(greeted, other, *deaths_on("n1", Death.CRASHED, 5)).bad_nodes(3)
+
+
+def test_deletion_of_an_array_blames_no_node() -> None:
+    """Grid Engine's deleted jobs just vanish: that tells nothing of their nodes."""
+    greeted = [Greeted(f"0001-00000{k}-n{k}-1-a", f"n{k}", "7") for k in (0, 1)]
+    assert [] == ledger_of(*greeted, *deaths_on("n1", Death.VANISHED, 5)).bad_nodes(3)
+
+
+def test_requeued_after_its_end() -> None:
+    """A queue-job that the scheduler has requeued though its worker left in order is noticed; no other is."""
+    sent = [Sent(1, [0, 2]), Accepted(1, [0, 2], [(-1, "7")])]
+    ledger = ledger_of(*sent, *left("0001-000000-n1-1-a", "exhausted"), Ended(1, 0, []))
+    jobs = [Job("7", k, "name", JobState.PENDING) for k in (0, 1)]
+    ledger.observe(jobs, [1], 1.0)
+    assert {0} == ledger.batches[1].risen
+
+
+def test_resumed_with_its_chunksize(tmp_path: Path) -> None:
+    """A map that is gone on with has as many tasks in a chunk as it was told at first."""
+    script = f"""if True:
+        import os
+        import pypoolparty
+        from pypoolparty.work_dir import WorkDir
+        WorkDir.log = lambda *args, **kwds: os.kill(os.getpid(), 9)
+        pool = pypoolparty.local.Pool(2, elastic=False, keep_work_dir=True, work_dir={str(tmp_path)!r})
+        pool.map(abs, range(-10, 0), chunksize=5)
+    """
+    assert -9 == subprocess.run([sys.executable, "-c", script]).returncode
+    [work_dir] = tmp_path.iterdir()
+    assert list(range(10, 0, -1)) == pypoolparty.resume(work_dir)
+    events = [json.loads(line) for line in (work_dir / "log.jsonl").read_text().splitlines()]
+    assert [2] == [event["elements"] for event in events if event["event"] == "Planned"]

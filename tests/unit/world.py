@@ -39,6 +39,8 @@ class Faults:
     query_fails: float = 0.0
     refused: float = 0.0
     doubted: float = 0.0
+    array_limit: float = float("inf")
+    job_limit: float = float("inf")
     file_delay: float = 0.0
     memory: float = 300.0  # seconds for which the scheduler remembers what has ended
 
@@ -163,6 +165,8 @@ class World:
             laws.check(self)
             self._poll()
             self._go_on(0.002 if is_busy else POLL)
+        while self._events and self._events[0][0] < self.now + 60.0:
+            self._go_on(60.0)  # what the scheduler was asked for last
         return self
 
     def _go_on(self, most):
@@ -204,11 +208,14 @@ class World:
         """Take queue-jobs, or some, or none, and say so, or not."""
         laws.check_submission(self, submission)
         elements, chance, job_id = submission.elements, self.rng.random, str(self.next_number())
-        if chance() < self.faults.refused:
-            kinds = [Refusal.LATER, Refusal.JOB_LIMIT, *([Refusal.ARRAY_SIZE] if submission.is_array else [])]
-            taken = 0 if submission.is_array else self.rng.randrange(len(elements))
+        if submission.is_array and elements[-1] >= self.faults.array_limit:
+            return Receipt((), elements, Refusal.ARRAY_SIZE, "too large")
+        room = max(0, self.faults.job_limit - sum(job.is_live for job in self.jobs))
+        if room < len(elements) or chance() < self.faults.refused:
+            refusal = Refusal.JOB_LIMIT if room < len(elements) else Refusal.LATER
+            taken = 0 if submission.is_array else min(room, self.rng.randrange(len(elements)))
             jobs = [self._enqueue(submission, element, job_id) for element in elements[:taken]]
-            return Receipt(self._numbers_of(jobs), elements[taken:], self.rng.choice(kinds), "not now")
+            return Receipt(self._numbers_of(jobs), elements[taken:], refusal, "not now")
         if chance() < self.faults.doubted:
             for element in elements if chance() < 0.6 else ():
                 late = 30 * chance() if chance() < 0.2 else 0.0

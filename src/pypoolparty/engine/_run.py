@@ -317,6 +317,10 @@ class MapRun:
             return
         for event in self.ledger.observe(jobs, sorted(set(asked.values())), now):
             self._apply(event, now)
+        for batch in self.ledger.active_batches():
+            if batch.risen and self._finishing_since is None:
+                risen, batch.risen = batch.risen, set()
+                self._cancel([batch], risen)
 
     # ------------------------------------------------------------------ the end
 
