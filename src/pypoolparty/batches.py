@@ -11,6 +11,8 @@ from .states import Job, JobState, Refusal
 
 __all__ = ["Batch", "Element", "Trace", "observe"]
 
+DOUBTS_TO_DISPROVE = 2
+
 
 @dataclass
 class Trace:
@@ -122,7 +124,10 @@ def _settle_doubt(batch: Batch, rows: dict[int, Job]) -> list[Event]:
     found = [k for k in tasks_of(batch.doubted) if k in rows]
     if not found:
         batch.doubted_absent += 1
-        return []
+        if batch.doubted_absent < DOUBTS_TO_DISPROVE:
+            return []
+        words = "the submission was not answered, and nothing of it is in the queue"
+        return [Refused(batch.number, list(batch.doubted), Refusal.LATER, words)]
     jobs = sorted({(k, rows[k].job_id) for k in found})
     lost = [k for k in tasks_of(batch.doubted) if k not in rows]
     events: list[Event] = [Accepted(batch.number, runs_of(found), jobs)]
@@ -136,7 +141,8 @@ def _observe_batch(batch: Batch, rows: dict[int, Job], now: float) -> None:
     unsent = {*batch.unsent, *tasks_of(batch.in_flight or []), *tasks_of(batch.doubted or [])}
     for k, element in enumerate(batch.elements):
         row = rows.get(k)
-        if element.is_ended and element.has_greeted and row is not None and row.state is JobState.PENDING:
+        waits = row is not None and row.state in (JobState.PENDING, JobState.ERROR)
+        if waits and element.is_ended and element.has_greeted:
             batch.risen.add(k)
         if element.is_ended or k in unsent:
             continue

@@ -24,7 +24,6 @@ __all__ = [
 ]
 
 MOST_ELEMENTS = 4096  # so many queue-jobs suffice for any map, when nobody sets a limit
-DOUBTS_TO_DISPROVE = 2
 UNKNOWN_REFUSALS = 5
 
 
@@ -267,14 +266,8 @@ def _withdraw(batch: Batch) -> list[Action]:
 
 
 def _submit(ledger: Ledger, policy: Policy, now: float, elsewhere: int) -> list[Action]:
-    if any(batch.in_flight is not None for batch in ledger.batches.values()):
+    if any(batch.in_flight is not None or batch.doubted is not None for batch in ledger.batches.values()):
         return []
-    doubted = [b for b in ledger.batches.values() if b.doubted is not None]
-    if doubted:
-        batch = doubted[0]
-        if batch.doubted_absent < DOUBTS_TO_DISPROVE:
-            return []
-        return [Send(batch.number, tuple(tasks_of(batch.doubted or [])))]
     if now < ledger.submit_after:
         return []
     room = _room(ledger, policy, elsewhere)

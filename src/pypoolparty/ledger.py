@@ -183,7 +183,7 @@ class Ledger:
 
     def _refused(self, event: Refused, now: float) -> None:
         batch = self.batches[event.submission]
-        batch.in_flight = None
+        batch.in_flight = batch.doubted = None
         back = [k for k in tasks_of(event.elements) if not batch.elements[k].is_ended]
         batch.unsent = sorted({*batch.unsent, *back})
         batch.n_live -= len(back)

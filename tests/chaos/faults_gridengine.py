@@ -56,6 +56,7 @@ def suspend(stage: Stage) -> str:
 def requeue(stage: Stage) -> str:
     """Have the scheduler run a queue-job from its begin."""
     job = _one_job(stage, "r")
+    stage.has_zombies = True  # if its worker leaves just now, it is started once more to find nothing to do
     return job.job_id if job and stage.system.says_ok("qmod", "-f", "-rj", job.job_id) else ""
 
 

@@ -61,6 +61,7 @@ def hold(stage: Stage) -> str:
 def requeue(stage: Stage) -> str:
     """Have the scheduler run a queue-job from its begin."""
     job = _one_job(stage, "RUNNING")
+    stage.has_zombies = True  # if its worker leaves just now, it waits for two minutes to find nothing to do
     if job is None or not stage.system.says_ok("scontrol", "update", f"jobid={job.job_id}", "requeue=1"):
         return ""
     return job.job_id if stage.system.says_ok("scontrol", "requeue", job.job_id) else ""

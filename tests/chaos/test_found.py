@@ -21,6 +21,7 @@ from pypoolparty.local.scheduler import LocalScheduler
 from pypoolparty.policy import Policy
 from pypoolparty.results import MapResult
 from pypoolparty.states import Death, Job, JobState, Report
+from pypoolparty.sun_grid_engine.dialect import GridEngineDialect
 from pypoolparty.work_dir import WorkDir
 from tests.unit.maps import make_map, stand_in_for_a_job
 
@@ -186,9 +187,19 @@ def test_requeued_after_its_end() -> None:
     """A queue-job that the scheduler has requeued though its worker left in order is noticed; no other is."""
     sent = [Sent(1, [0, 2]), Accepted(1, [0, 2], [(-1, "7")])]
     ledger = ledger_of(*sent, *left("0001-000000-n1-1-a", "exhausted"), Ended(1, 0, []))
-    jobs = [Job("7", k, "name", JobState.PENDING) for k in (0, 1)]
-    ledger.observe(jobs, [1], 1.0)
-    assert {0} == ledger.batches[1].risen
+    for state in (JobState.PENDING, JobState.ERROR):
+        ledger.batches[1].risen.clear()
+        ledger.observe([Job("7", k, "name", state) for k in (0, 1)], [1], 1.0)
+        assert {0} == ledger.batches[1].risen
+
+
+def test_held_while_it_runs() -> None:
+    """Grid Engine's hold on a running queue-job does nothing to it; on a waiting one, it does."""
+    row = "<job_list><JB_job_number>7</JB_job_number><JB_name>n</JB_name><state>{}</state></job_list>"
+    states = ("hr", "ht", "hqw", "hRq", "Eqw", "r", "qw")
+    jobs = GridEngineDialect().parse_query(f"<info>{''.join(row.format(state) for state in states)}</info>")
+    running, error = JobState.RUNNING, JobState.ERROR
+    assert [running, running, error, error, error, running, JobState.PENDING] == [job.state for job in jobs]
 
 
 def test_resumed_with_its_chunksize(tmp_path: Path) -> None:

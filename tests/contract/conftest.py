@@ -171,7 +171,10 @@ class PoolMaker:
         )
         # What comes later is somebody else's, who shares the scheduler.
         left = set(self.system.queue())
-        wait_until(lambda: not left.intersection(self.system.queue()), f"the end of queue-jobs {left}")
+        wait_until(
+            lambda: not left.intersection(self.system.queue()),
+            lambda: f"the end of queue-jobs {sorted(left.intersection(self.system.queue()))}",
+        )
         if not keeps_work_dir:
             assert sessions_in(self.folder) == []
 

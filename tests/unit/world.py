@@ -39,6 +39,7 @@ class Faults:
     query_fails: float = 0.0
     refused: float = 0.0
     doubted: float = 0.0
+    doubted_is_taken: float = 0.6
     array_limit: float = float("inf")
     job_limit: float = float("inf")
     file_delay: float = 0.0
@@ -217,7 +218,7 @@ class World:
             jobs = [self._enqueue(submission, element, job_id) for element in elements[:taken]]
             return Receipt(self._numbers_of(jobs), elements[taken:], refusal, "not now")
         if chance() < self.faults.doubted:
-            for element in elements if chance() < 0.6 else ():
+            for element in elements if chance() < self.faults.doubted_is_taken else ():
                 late = 30 * chance() if chance() < 0.2 else 0.0
                 self.at(late, lambda element=element: self._enqueue(submission, element, job_id))
             return Receipt((), elements, None, "no answer")

@@ -173,7 +173,9 @@ class GridEngineDialect:
         return jobs
 
     def _state_of(self, state: str) -> JobState:
-        if self.error_state_indicator in state or "h" in state:
+        # A hold does nothing to a job that runs already.
+        is_held = "h" in state and "q" in state
+        if self.error_state_indicator in state or is_held:
             return JobState.ERROR
         if "d" in state:
             return JobState.COMPLETING
