@@ -1,6 +1,7 @@
 """Options that all tests share, and the fixtures of the real schedulers."""
 
 import os
+import signal
 
 pytest_plugins = ["tests.real.fixtures"]
 
@@ -10,6 +11,12 @@ def pytest_addoption(parser):
     group = parser.getgroup("pypoolparty")
     group.addoption("--backends", help="comma separated: run the contract on these alone, but all of it")
     group.addoption("--debug_dir", help="keep what tests leave in this folder instead of a temporary one")
+
+
+def pytest_configure(config):
+    """Let tests interrupt the programs that they start, also where the shell has us ignore Ctrl-C."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header(config):

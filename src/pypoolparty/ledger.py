@@ -65,6 +65,7 @@ class Ledger:
         self.lost_capacity = 0
         self.bad_environments = 0
         self.last_report: Report | None = None
+        self.is_disturbed = False  # whether any queue-job has died, or a main process
         self.last_death_at = float("-inf")
         self.submit_failures = 0
         self.unknown_refusals = 0
@@ -244,8 +245,7 @@ class Ledger:
         return element.traces.setdefault(worker, Trace()), element
 
     def _task_died(self, event: TaskDied, now: float) -> None:
-        self.last_report = event.report
-        self.last_death_at = now
+        self._note_death(event.report, now)
         if event.itask < 0:
             self.bad_environments += 1
             return
@@ -257,6 +257,13 @@ class Ledger:
             if batch is not None and self.place[event.itask] in batch.tables:
                 self._free(self.place[event.itask], [event.itask])
 
+    def _note_death(self, report: Report, now: float) -> None:
+        """Remember the last report; one of the same cause that has less to tell does not replace it."""
+        last = self.last_report
+        if last is None or last.death is not report.death or report.stderr_tail or not last.stderr_tail:
+            self.last_report = report
+        self.last_death_at = now
+
     def _ended(self, event: Ended, now: float) -> None:
         batch = self.batches[event.submission]
         element = batch.elements[event.element]
@@ -264,7 +271,8 @@ class Ledger:
             return
         self._end_element(batch, event.element)
         if event.report is not None:
-            self.last_report, self.last_death_at = event.report, now
+            self._note_death(event.report, now)
+            self.is_disturbed = True
             self.lost_capacity += 1
             self._blame_node(event.report, f"queue-job {event.submission}-{event.element}")
             if event.report.death is Death.REFUSED:
@@ -374,6 +382,8 @@ class Ledger:
         self.crashes = {}
         self.fruitless = self.bad_environments = self.lost_capacity = 0
         self.submit_failures = self.unknown_refusals = 0
+        self.submit_after, self.jobs_cap = float("-inf"), None
+        self.is_disturbed = True
         self.last_report, self.last_death_at, self.refused = None, float("-inf"), None
         for batch in self.batches.values():
             if batch.is_withdrawn:
@@ -383,7 +393,8 @@ class Ledger:
                         self._end_element(batch, k)
                 self._retire(batch, counts=False)
             elif batch.in_flight is not None:
-                batch.in_flight, batch.doubted = None, batch.in_flight
+                unknown = runs_of(k for k in tasks_of(batch.in_flight) if not batch.elements[k].is_ended)
+                batch.in_flight, batch.doubted, batch.doubted_absent = None, unknown or None, 0
 
     def observe(self, jobs: Sequence[Job], asked: Iterable[int], now: float) -> list[Event]:
         """Take into account what a successful query said of the `asked` submissions.

@@ -4,6 +4,8 @@ A run that lost something is reproduced by its seed: --seed SEED --runs 1, with 
 """
 
 import argparse
+import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -29,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.output:
             report.append(done, options.output)
 
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # daemons and mounts are ours to end
     series = Series(options.backend, faults, options.longest, tell)
     folder = Path(tempfile.mkdtemp(prefix="party-chaos-", dir=options.folder))
     try:
@@ -38,7 +41,11 @@ def main(arguments: list[str] | None = None) -> int:
         print(error.reason, file=sys.stderr)
         return 2
     print(report.table(series.reports))
-    return 1 if any(done.losses for done in series.reports) else 0
+    if any(done.losses for done in series.reports):
+        print(f"what is left of the runs is in {folder}")
+        return 1
+    shutil.rmtree(folder, ignore_errors=True)
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -69,13 +69,13 @@ def _lanes(
 
 def test_local(local_lanes: list[System]) -> None:
     """On this machine."""
-    strike("local", ANYWHERE, 8, local_lanes)
+    strike("local", ANYWHERE, 6, local_lanes)
 
 
 @pytest.mark.real
 def test_slurm_array(slurm_lanes: list[System]) -> None:
     """On Slurm, by all that can strike there."""
-    strike("slurm-array", SLURM, 18, slurm_lanes)
+    strike("slurm-array", SLURM, 14, slurm_lanes)
 
 
 @pytest.mark.real
@@ -87,7 +87,7 @@ def test_slurm(slurm_lanes: list[System]) -> None:
 @pytest.mark.real
 def test_grid_engine_array(grid_engine_lanes: list[System]) -> None:
     """On Grid Engine; its master is stopped only where nobody else may need it."""
-    strike("sge-array", {**GRID_ENGINE, **(MASTER if IS_CI else {})}, 9, grid_engine_lanes)
+    strike("sge-array", {**GRID_ENGINE, **(MASTER if IS_CI else {})}, 8, grid_engine_lanes)
 
 
 @pytest.mark.real

@@ -1,14 +1,18 @@
-"""A work_dir without a disk, on which files of the nodes become visible late; for the world of `tests.unit.world`."""
+"""What stands around the engine in `tests.unit.world`: a work_dir without a disk, calls without threads, a sink."""
 
 import copy
 import json
+from dataclasses import dataclass, field
 
+from pypoolparty.errors import SchedulerError
 from pypoolparty.events import from_line
 from pypoolparty.work_dir import Layout, RecordKind, Segment
 
+LATENCY = 0.2
+
 
 class PaperWorkDir:
-    """Takes the place of `WorkDir` in the engine.
+    """Takes the place of `WorkDir`; files of the nodes become visible late.
 
     Parameters
     ----------
@@ -140,3 +144,49 @@ class PaperWorkDir:
     def remove(self):
         """Note the end."""
         self.ends.append("removed")
+
+
+class Calls:
+    """Calls to the scheduler, one after the other, each taking its time."""
+
+    def __init__(self, world):
+        self.world, self.free_at, self.done, self.is_dead = world, 0.0, [], False
+
+    def start(self, function, on_done):
+        """Call it later."""
+        self.free_at = max(self.free_at, self.world.now) + LATENCY * self.world.rng.random()
+        self.world.at(self.free_at - self.world.now, lambda: self._call(function, on_done))
+
+    def _call(self, function, on_done):
+        if self.is_dead:
+            return
+        try:
+            self.done.append((on_done, function(), None))
+        except SchedulerError as error:
+            self.done.append((on_done, None, error))
+
+    def settle(self):
+        """Hand over what has ended."""
+        done, self.done = self.done, []
+        for on_done, result, error in done:
+            on_done(result, error)
+        return bool(done)
+
+
+@dataclass
+class Outcomes:
+    """A sink that takes each outcome once."""
+
+    found: dict = field(default_factory=dict)
+    failure: BaseException | None = None
+    work_dir: str = ""
+
+    def deliver(self, outcomes):
+        """Take outcomes."""
+        for itask, success, value in outcomes:
+            assert itask not in self.found, f"task {itask} is delivered twice"
+            self.found[itask] = value if success else (type(value).__name__, value)
+
+    def fail(self, error):
+        """Take a failure of the whole map."""
+        self.failure = error

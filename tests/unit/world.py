@@ -8,18 +8,18 @@ world checks what must always hold.
 import heapq
 import itertools
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from pypoolparty.engine import MapRun, Options
+from pypoolparty.engine import MapRun, Options, restore
 from pypoolparty.errors import SchedulerError
 from pypoolparty.ledger import Ledger
 from pypoolparty.scheduler import Receipt
 from pypoolparty.states import Job, JobState, Limits, Refusal
 from tests.unit import laws
 from tests.unit.nodes import DEATHS, Died, Worker
-from tests.unit.paper import PaperWorkDir
+from tests.unit.paper import Calls, Outcomes, PaperWorkDir
 
-POLL, LATENCY = 5.0, 0.2
+POLL = 5.0
 
 
 @dataclass(frozen=True)
@@ -73,50 +73,6 @@ class QueueJob:
         return not self.state.is_final and not self.is_forgotten
 
 
-class Calls:
-    """Calls to the scheduler, one after the other, each taking its time."""
-
-    def __init__(self, world):
-        self.world, self.free_at, self.done = world, 0.0, []
-
-    def start(self, function, on_done):
-        """Call it later."""
-        self.free_at = max(self.free_at, self.world.now) + LATENCY * self.world.rng.random()
-        self.world.at(self.free_at - self.world.now, lambda: self._call(function, on_done))
-
-    def _call(self, function, on_done):
-        try:
-            self.done.append((on_done, function(), None))
-        except SchedulerError as error:
-            self.done.append((on_done, None, error))
-
-    def settle(self):
-        """Hand over what has ended."""
-        done, self.done = self.done, []
-        for on_done, result, error in done:
-            on_done(result, error)
-        return bool(done)
-
-
-@dataclass
-class Outcomes:
-    """A sink that takes each outcome once."""
-
-    found: dict = field(default_factory=dict)
-    failure: BaseException | None = None
-    work_dir: str = ""
-
-    def deliver(self, outcomes):
-        """Take outcomes."""
-        for itask, success, value in outcomes:
-            assert itask not in self.found, f"task {itask} is delivered twice"
-            self.found[itask] = value if success else (type(value).__name__, value)
-
-    def fail(self, error):
-        """Take a failure of the whole map."""
-        self.failure = error
-
-
 class World:
     """Everything there is: a scheduler, its queue, and a map with its engine.
 
@@ -138,11 +94,26 @@ class World:
         self.rng = random.Random(seed)
         self.now = 0.0
         self._events, self._numbers = [], itertools.count(1)
-        self.jobs, self.started, self.n_steps = [], [], 0
+        self.jobs, self.started, self.started_at, self.n_steps = [], [], [], 0
         self.disk = PaperWorkDir(lambda: self.now)
-        self.sink, self.calls, self.ledger = Outcomes(), Calls(self), Ledger(n)
-        self.engine = MapRun(self.disk, self.ledger, policy, Options("python"), self, self.sink, lambda: self.now)
+        self._begin(Ledger(n))
+
+    def _begin(self, ledger):
+        """Be a new main process."""
+        self.is_resumed = hasattr(self, "engine")
+        self.sink, self.calls, self.ledger = Outcomes(), Calls(self), ledger
         self._queried, self._is_querying = 0.0, False
+        options = Options("python")
+        self.engine = MapRun(self.disk, ledger, self.policy, options, self, self.sink, lambda: self.now)
+
+    def die_and_resume(self):
+        """Let the main process die between two steps, and another one go on with the work_dir after a while."""
+        self.calls.is_dead = self.rng.random() < 0.5  # what was called may still be done
+        for _ in range(self.rng.randrange(20)):
+            self._go_on(POLL)
+        ledger, deliveries = restore(self.disk, self.n, self.now)
+        self._begin(ledger)
+        self.engine.welcome_back(deliveries)
 
     def next_number(self):
         """Return a number that is never used again."""
@@ -160,7 +131,7 @@ class World:
             self.n_steps += 1
             assert self.n_steps < most_steps, f"no end after {self.now:.0f} s"
             if self.n_steps == stop_at:
-                break
+                return self
             is_busy = self.calls.settle()
             is_busy = self.engine.step(self.now, self.calls, 0) or is_busy
             laws.check(self)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .. import payload
-from ..events import Closed, Event, GaveUp, Planned, Refused, from_line
+from ..events import Closed, Event, GaveUp, Planned, from_line
 from ..ledger import Ledger
 from ..states import Outcome
 from ..work_dir import WorkDir
@@ -45,5 +45,5 @@ def _returned(itask: int, data: bytes) -> Delivery:
 
 
 def _counts(event: Event) -> bool:
-    """Tell whether an event still holds: what was given up or refused is tried again."""
-    return not isinstance(event, (GaveUp, Refused, Closed))
+    """Tell whether an event still holds: what was given up is tried again."""
+    return not isinstance(event, (GaveUp, Closed))

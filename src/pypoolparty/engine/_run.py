@@ -361,22 +361,20 @@ class MapRun:
         doubted = [b for b in self.ledger.batches.values() if b.doubted is not None and b.doubted_absent < 2]
         if doubted and now - self._finishing_since < DOUBT_SECONDS:
             return False
-        batches = [b for b in self.ledger.batches.values() if b.n_live and not b.is_withdrawn]
+        batches = [b for b in self.ledger.batches.values() if not b.is_withdrawn]
         running = [e for b in batches for e in b.elements if e.has_greeted and not e.is_ended]
         n_live = sum(b.n_live for b in batches)
-        if (
-            not self._is_aborted
-            and running
-            and len(running) == n_live
-            and now - self._finishing_since < GOODBYE_SECONDS
-        ):
+        patience = 0.0 if self._is_aborted else GOODBYE_SECONDS
+        if running and len(running) == n_live and now - self._finishing_since < patience:
             return self._dismiss(now)
-        if n_live:
-            for batch in batches:
+        # Where queue-jobs died, the scheduler may have requeued some on its own account.
+        doomed = [b for b in batches if b.n_live or (self.ledger.is_disturbed and b.job_ids)]
+        if doomed:
+            for batch in doomed:
                 self._apply(Withdrawn(batch.number), now)
                 if self._is_aborted:
                     self.work_dir.withdraw_claims(batch.number)
-            self._cancel(batches, None)
+            self._cancel(doomed, None)
             return True
         self._close()
         return True
@@ -401,7 +399,8 @@ class MapRun:
                 targets += [Target(job_id, chosen) for job_id in batch.job_ids]
             else:
                 for k, element in enumerate(batch.elements):
-                    is_meant = not element.is_ended if elements is None else k in elements
+                    is_doomed = not element.is_ended or element.is_under_inspection
+                    is_meant = is_doomed if elements is None else k in elements
                     if is_meant and element.job_id:
                         targets.append(Target(element.job_id))
         if not targets:
