@@ -271,6 +271,14 @@ def test_first_workers_that_can_not_be_set_up():
     assert ((0, 8), Death.BAD_ENVIRONMENT) == (action.tasks, action.report.death)
 
 
+def test_traceback_of_a_bad_environment_is_not_forgotten():
+    """What the queue-job's end tells less of does not replace the worker's own traceback."""
+    ledger = ledger_with()
+    ledger.apply(TaskDied(-1, worker(0), Report(Death.BAD_ENVIRONMENT, stderr_tail="no module x")), 0.0)
+    ledger.apply(Ended(1, 0, [], Report(Death.BAD_ENVIRONMENT, evidence=("not loaded",))), 0.0)
+    assert "no module x" == ledger.last_report.stderr_tail
+
+
 def test_one_success_gives_hope():
     """When anything has succeeded, bad workers do not end the map."""
     ledger = ledger_with()
