@@ -264,13 +264,6 @@ class Ledger:
             self.last_report = report
         self.last_death_at = now
 
-    def _note_report(self, report: Report, now: float) -> None:
-        """Remember the last death; one of the same kind that tells more is not replaced by one that tells less."""
-        self.last_death_at = now
-        last = self.last_report
-        if last is None or last.death is not report.death or report.stderr_tail or not last.stderr_tail:
-            self.last_report = report
-
     def _ended(self, event: Ended, now: float) -> None:
         batch = self.batches[event.submission]
         element = batch.elements[event.element]

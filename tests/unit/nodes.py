@@ -103,8 +103,7 @@ class Worker:
 
     def run(self, itask):
         """Do a task, and maybe not survive it."""
-        self.world.started.append(itask)
-        self.world.started_at.append(self.world.now)
+        self.world.started.append((itask, self.world.now))
         self.number_done += 1
         if self.rng.random() < self.faults.job_dies:
             raise Died

@@ -71,7 +71,7 @@ def test_every_map_ends_after_the_main_process_has_died(world, step):
     world.die_and_resume()
     world.run()
     laws.check_end(world)
-    again = [i for i, at in zip(world.started, world.started_at) if at > died_at and i in done]
+    again = [itask for itask, at in world.started if at > died_at and itask in done]
     assert world.faults.lies or [] == again
 
 
@@ -107,7 +107,7 @@ def test_without_faults(is_elastic, is_array, width):
     world = World(20, Policy(width=width, is_elastic=is_elastic, is_array=is_array), Faults(), seed=1).run()
     laws.check_end(world)
     assert {i: ("value of", i) for i in range(20)} == world.sink.found
-    assert [1] * 20 == list(Counter(world.started).values())
+    assert [1] * 20 == list(Counter(itask for itask, _ in world.started).values())
     assert 1 == len(world.disk.tables)
     assert [("closed"), ("removed")] == world.disk.ends
 
@@ -120,7 +120,7 @@ def test_culprit(is_elastic, most):
     world = World(20, policy, Faults(), seed=1, culprits=[7]).run()
     laws.check_end(world)
     assert {7: "Crashed"} == laws.lost(world)
-    counts = Counter(world.started)
+    counts = Counter(itask for itask, _ in world.started)
     assert most + 1 == counts.pop(7)
     assert {1} == set(counts.values())
 

@@ -94,7 +94,7 @@ class World:
         self.rng = random.Random(seed)
         self.now = 0.0
         self._events, self._numbers = [], itertools.count(1)
-        self.jobs, self.started, self.started_at, self.n_steps = [], [], [], 0
+        self.jobs, self.started, self.n_steps = [], [], 0
         self.disk = PaperWorkDir(lambda: self.now)
         self._begin(Ledger(n))
 
