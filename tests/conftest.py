@@ -19,6 +19,11 @@ def pytest_configure(config):
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items):
+    """Run first what has to come before anything else brings the only Grid Engine up."""
+    items.sort(key=lambda item: item.get_closest_marker("comes_first") is None)
+
+
 def pytest_report_header(config):
     """Say where this runs, for whoever reads the log of a failure."""
     ci = "yes" if os.environ.get("CI") else "no"

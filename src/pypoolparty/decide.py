@@ -168,10 +168,14 @@ def _give_up_runs(runs: list[int], report: Report) -> list[Action]:
 def _unsent_runs(ledger: Ledger) -> list[int]:
     """Return the tasks that wait for a submission which will not be."""
     waiting = set(tasks_of(ledger.open_runs(unassigned_only=True)) if ledger.n_unassigned else ())
+    # What others go through, too, is not lost yet.
+    reached = {table for batch in ledger.batches.values() if batch.n_live for table in batch.tables}
     for batch in ledger.batches.values():
-        if batch.unsent and (not batch.n_live or not batch.is_elastic):
-            chunks = batch.chunks if batch.is_elastic else [batch.chunks[k] for k in batch.unsent]
-            waiting.update(i for chunk in chunks for i in tasks_of(chunk) if not ledger.outcomes[i])
+        if batch.unsent and batch.is_elastic:
+            for table in set(batch.tables) - reached:
+                waiting.update(i for k in range(len(ledger.batches[table].chunks)) for i in ledger.unfinished(table, k))
+        elif batch.unsent:
+            waiting.update(i for k in batch.unsent for i in ledger.unfinished(batch.number, k))
     return runs_of(sorted(waiting))
 
 

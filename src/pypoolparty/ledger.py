@@ -251,11 +251,13 @@ class Ledger:
             return
         self._blame_node(event.report, f"task {event.itask}")
         if not self.outcomes[event.itask]:
-            self._charge(event.itask, event.report)
             batch = self.batches.get(_split(event.worker)[0])
-            # Such news may come so late that the task is in another table already.
-            if batch is not None and self.place[event.itask] in batch.tables:
-                self._free(self.place[event.itask], [event.itask])
+            place = self.place[event.itask]
+            if batch is None or (place and place not in batch.tables):
+                return  # so late that the task is in another table already
+            self._charge(event.itask, event.report)
+            if place:
+                self._free(place, [event.itask])
 
     def _note_death(self, report: Report, now: float) -> None:
         """Remember the last report; one of the same cause that has less to tell does not replace it."""

@@ -160,6 +160,7 @@ def test_slurm_that_does_not_come_up_leaves_no_process(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.comes_first
 def test_grid_engine_leaves_no_process(tmp_path: Path) -> None:
     """After `down`, no daemon and no job is left; this comes before the tests that keep one up to the end."""
     engine = GridEngine()

@@ -22,7 +22,12 @@ def write(folder, tasks):
 
 def read(folder, itasks):
     """Read tasks as a worker does; None is a damaged one."""
-    return [None if data is None else pickle.loads(data) for data in Tasks(str(folder)).read(itasks)]
+    tasks = Tasks(str(folder))
+    try:
+        return [None if data is None else pickle.loads(data) for data in tasks.read(itasks)]
+    finally:
+        os.close(tasks.archive)
+        os.close(tasks.index)
 
 
 @pytest.fixture(scope="module")

@@ -49,7 +49,7 @@ def worlds(draw):
     return World(n, draw(policies), Faults(**faults, **more), seed)
 
 
-many_worlds = settings(max_examples=250, deadline=None)
+many_worlds = settings(max_examples=100, deadline=None)
 
 
 @many_worlds
@@ -60,7 +60,7 @@ def test_every_map_ends(world):
     laws.check_end(world)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(worlds(), st.integers(1, 300))
 def test_every_map_ends_after_the_main_process_has_died(world, step):
     """Another main process goes on with what is on disk; what was finished is not computed again."""

@@ -8,6 +8,7 @@ import time
 import uuid
 from typing import Any
 
+from ..archive import open_private
 from ..errors import StillInUse
 
 BEAT_SECONDS = 15.0
@@ -36,7 +37,7 @@ class DriverLock:
         """
         mine = f"{self.path}.{self._token}"
         content = {"host": os.uname().nodename, "pid": os.getpid(), "started": _started(os.getpid())}
-        fd = os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fd = open_private(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
             try:
                 os.write(fd, json.dumps({**content, "token": self._token}).encode())
