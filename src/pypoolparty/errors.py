@@ -75,6 +75,9 @@ class CommandFailed(SchedulerError):
         self.argv, self.returncode = list(argv), returncode
         self.stdout, self.stderr = stdout, stderr
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.argv, self.returncode, self.stdout, self.stderr)
+
 
 class CommandTimedOut(SchedulerError):
     """A command of the scheduler did not end in time."""
@@ -83,6 +86,9 @@ class CommandTimedOut(SchedulerError):
         super().__init__(f"{argv[0]} did not end within {seconds:g} s")
         self.argv, self.seconds = list(argv), seconds
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.argv, self.seconds)
+
 
 class UnreadableOutput(SchedulerError):
     """A command of the scheduler answered something that can not be understood."""
@@ -90,6 +96,9 @@ class UnreadableOutput(SchedulerError):
     def __init__(self, argv: Sequence[str], text: str) -> None:
         super().__init__(f"{argv[0]} answered what can not be understood: {text[:500]!r}")
         self.argv, self.text = list(argv), text
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.argv, self.text)
 
 
 class SubmissionRefused(SchedulerError):
