@@ -11,6 +11,8 @@ import resource
 import statistics
 import tempfile
 import time
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pypoolparty
 
@@ -27,7 +29,7 @@ def do_nothing(number: int) -> int:
 
 
 # Name: function, tasks, queue-jobs at a time, seconds in the ideal case.
-WORKLOADS = {
+WORKLOADS: dict[str, tuple[Callable[[Any], Any], Sequence[Any], int, float]] = {
     "one no-op": (do_nothing, [0], 1, 0.0),
     "500 x 10 ms": (nap, [0.01] * 500, 16, 500 * 0.01 / 16),
     "64 x 1 s": (nap, [1.0] * 64, 32, 2.0),

@@ -19,6 +19,7 @@ LEVELS = {
     "worker": 0,
     "chunks": 0,
     "environment": 0,
+    "latch": 0,
     "arguments": 1,
     "cause": 1,
     "payload": 1,

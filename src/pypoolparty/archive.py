@@ -38,7 +38,7 @@ _READ = 4 << 20
 
 def open_private(path: str, flags: int) -> int:
     """Open a file that is readable and writable for its owner alone, whatever the umask."""
-    fd = os.open(path, flags | os.O_CLOEXEC, 0o600)
+    fd = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     if flags & os.O_CREAT:
         os.fchmod(fd, 0o600)
     return fd
@@ -64,23 +64,26 @@ class Archive:
     path : str
         Made if absent (mode 0600). An existing one is continued behind its last whole member;
         its central directory, if any, is cut off until `close`.
+    repeats : bool
+        Whether a `sync` that fails may be repeated: what was added since the last one is held in memory until then.
 
     Notes
     -----
     The central directory names what is intact, and of members with one name only the last.
     """
 
-    def __init__(self, path: str) -> None:
-        self.path = path
+    def __init__(self, path: str, repeats: bool = True) -> None:
+        self.path, self.repeats = path, repeats
         self._fd = open_private(path, os.O_RDWR | os.O_CREAT)
         self._directory: dict[bytes, bytes] = {}
         self._end = 0
         self._buffer = bytearray()
+        self._unsynced: list[bytearray] = []
         if os.fstat(self._fd).st_size:
             self._continue()
 
     def _continue(self) -> None:
-        for member in scan(self.path):
+        for member in scan(self._fd):
             if member.is_intact:
                 self._enter(member.name.encode(), member.crc, member.size, member.header)
             self._end = member.offset + member.size
@@ -127,16 +130,27 @@ class Archive:
             os.ftruncate(self._fd, self._end)
             raise
         self._end += done
-        self._buffer.clear()
+        if self.repeats:
+            self._unsynced.append(self._buffer)
+        self._buffer = bytearray()
 
     def sync(self) -> None:
-        """Make durable what was added."""
+        """Make durable what was added. On an error nothing of it is there, and it may be repeated."""
         self.flush()
-        os.fsync(self._fd)
+        try:
+            os.fsync(self._fd)
+        except OSError:
+            # A network file system may tell only now that there is no room, and forget what it had taken.
+            self._buffer = bytearray().join(self._unsynced)
+            self._unsynced.clear()
+            self._end -= len(self._buffer)
+            os.ftruncate(self._fd, self._end)
+            raise
+        self._unsynced.clear()
 
     def close(self) -> None:
         """Write the central directory, which makes it an ordinary zip for everyone."""
-        self.flush()
+        self.sync()
         directory = b"".join(self._directory.values())
         view = memoryview(directory + _end_records(len(self._directory), len(directory), self._end))
         done = 0
@@ -150,8 +164,8 @@ class Archive:
         os.close(self._fd)
 
 
-def scan(path: str) -> Iterator[Member]:
-    """Walk the local headers of an archive, with or without a central directory.
+def scan(source: str | int) -> Iterator[Member]:
+    """Walk the local headers of an archive (its path, or the open file), with or without a central directory.
 
     Yields
     ------
@@ -159,7 +173,7 @@ def scan(path: str) -> Iterator[Member]:
         Each whole member, in the order of the file. Where a header is torn or damaged, the next whole one is
         looked for. A member whose data are damaged has ``is_intact=False``; the last one is then left out.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    fd = os.open(source, os.O_RDONLY | os.O_CLOEXEC) if isinstance(source, str) else os.dup(source)
     try:
         end = os.fstat(fd).st_size
         position, damaged = 0, None

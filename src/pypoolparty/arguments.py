@@ -167,6 +167,8 @@ def _name(what: str, value: Any) -> str | None:
         raise TypeError(f"{what} must be a string, not {value!r}")
     if not value or any(c in value for c in "\n\0"):
         raise ValueError(f"{what} must be a name on one line, not {value!r}")
+    if value.startswith("-"):
+        raise ValueError(f"{what} must be a name, not an option: {value!r}")
     return value
 
 

@@ -42,6 +42,8 @@ class Element:
     suspect_since: float | None = None
     is_under_inspection: bool = False
     is_ended: bool = False
+    charged: int = -1  # the task that was held responsible when it ended
+    may_linger: bool = False  # it ended by our word, not by its own goodbye: the scheduler may have it still
 
     @property
     def has_greeted(self) -> bool:
@@ -70,6 +72,7 @@ class Batch:
     unsent: list[int] = field(default_factory=list)
     in_flight: list[int] | None = None
     doubted: list[int] | None = None
+    doubt: Refused | None = None  # what it amounts to if nothing of the doubted is in the queue
     doubted_absent: int = 0
     n_live: int = 0
     n_left: int = 0
@@ -77,6 +80,7 @@ class Batch:
     is_withdrawn: bool = False
     to_judge: set[int] = field(default_factory=set)
     job_ids: list[str] = field(default_factory=list)
+    has_own_deaths: bool = False  # whether any death was not of the free ones
     risen: set[int] = field(default_factory=set)  # those that ended and wait once more: the scheduler requeued them
 
     @property
@@ -127,7 +131,10 @@ def _settle_doubt(batch: Batch, rows: dict[int, Job]) -> list[Event]:
         if batch.doubted_absent < DOUBTS_TO_DISPROVE:
             return []
         words = "the submission was not answered, and nothing of it is in the queue"
-        return [Refused(batch.number, list(batch.doubted), Refusal.LATER, words)]
+        refusal = Refusal.LATER
+        if batch.doubt is not None:
+            refusal, words = batch.doubt.refusal, f"{words}: {batch.doubt.words}"
+        return [Refused(batch.number, list(batch.doubted), refusal, words)]
     jobs = sorted({(k, rows[k].job_id) for k in found})
     lost = [k for k in tasks_of(batch.doubted) if k not in rows]
     events: list[Event] = [Accepted(batch.number, runs_of(found), jobs)]

@@ -2,22 +2,31 @@
 
 Sizes follow *factoring* (Hummel, Schonberg, Flynn 1992, "Factoring: a method for scheduling
 parallel loops"): rounds of one chunk for each worker, the last rounds halving their size down
-to single tasks, so that all workers end at nearly the same time.
+to single tasks, so that all workers end at nearly the same time. The first rounds rise from single
+tasks in the same way: where the longest tasks come first, no worker has many of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-__all__ = ["CHUNKS_PER_WORKER", "MOST_CHUNKS", "chunk_sizes", "cut", "runs_of", "tasks_of"]
+__all__ = ["chunk_sizes", "cut", "most_chunks", "runs_of", "tasks_of"]
 
-CHUNKS_PER_WORKER = 64
-MOST_CHUNKS = 8192
+# Each chunk is a file when it is claimed. Fewer than the least rounds leave no room for rise and fall.
+CHUNKS_PER_WORKER, LEAST_CHUNKS_PER_WORKER = 64, 16
+MANY_CHUNKS = 8192
+# By what the first rounds grow and the last ones shrink; the steeper, the fewer rounds.
+SLOPES = ((4, 2), (8, 4), (32, 16))
 
 Runs = list[int]
 
 
-def chunk_sizes(n: int, width: int, unit: int = 1, most: int = MOST_CHUNKS) -> list[int]:
+def most_chunks(width: int) -> int:
+    """Return how many chunks so many workers may have: 64 each, but beyond 8,192 of them only 16 each."""
+    return min(CHUNKS_PER_WORKER * width, max(MANY_CHUNKS, LEAST_CHUNKS_PER_WORKER * width))
+
+
+def chunk_sizes(n: int, width: int, unit: int = 1, most: int | None = None) -> list[int]:
     """Return the sizes of the chunks for `n` tasks and `width` workers.
 
     Parameters
@@ -28,8 +37,8 @@ def chunk_sizes(n: int, width: int, unit: int = 1, most: int = MOST_CHUNKS) -> l
         Number of workers.
     unit : int
         The user's chunksize: chunks are multiples of it (but for the last).
-    most : int
-        The most chunks ever made.
+    most : int, optional
+        The most chunks to make; by default `most_chunks`.
 
     Returns
     -------
@@ -38,7 +47,7 @@ def chunk_sizes(n: int, width: int, unit: int = 1, most: int = MOST_CHUNKS) -> l
     """
     if n <= 0:
         return []
-    limit = max(1, min(CHUNKS_PER_WORKER * width, most))
+    limit = max(1, most_chunks(width) if most is None else most)
     units = -(-n // unit)
     if units <= limit:
         sizes = [unit] * units
@@ -49,22 +58,40 @@ def chunk_sizes(n: int, width: int, unit: int = 1, most: int = MOST_CHUNKS) -> l
 
 
 def _factored(units: int, width: int, limit: int) -> list[int]:
-    """Return at most `limit` sizes that sum up to `units`, with the smallest first share."""
-    share = -(-units // limit)
-    while True:
-        halves = _halves(share)
-        if len(halves) * width >= limit or share >= units:
-            return _even(units, limit)
-        rest = units - sum(halves) * width
-        if rest >= 0 and -(-rest // share) + len(halves) * width <= limit:
-            begin = [share] * (rest // share) + [rest % share] * (rest % share > 0)
-            return begin + [size for size in halves for _ in range(width)]
-        share += max(1, share // 64)
+    """Return at most `limit` sizes that sum up to `units`: rising, level, falling."""
+    for rise, fall in SLOPES:
+        share = -(-units // limit)
+        while share < units:
+            first, last = _rising(share, rise), _falling(share, fall)
+            n_level = limit - (len(first) + len(last)) * width
+            rest = units - (sum(first) + sum(last)) * width
+            if n_level < 0 or rest < 0:
+                break  # a larger share has no fewer rounds
+            if -(-rest // share) <= n_level:
+                level = [share] * (rest // share) + [rest % share] * (rest % share > 0)
+                return [*_rounds(first, width), *level, *_rounds(last, width)]
+            share += max(1, share // 64)
+    return _even(units, limit)
 
 
-def _halves(share: int) -> list[int]:
-    """Return the sizes of the last rounds: half of `share`, half of that, … down to one."""
-    return [share >> k for k in range(1, share.bit_length())]
+def _rising(share: int, factor: int) -> list[int]:
+    """Return the sizes of the first rounds: one, and so many times more in each, up to `share`."""
+    sizes = [1]
+    while sizes[-1] * factor < share:
+        sizes.append(sizes[-1] * factor)
+    return sizes
+
+
+def _falling(share: int, factor: int) -> list[int]:
+    """Return the sizes of the last rounds: `share` divided by `factor`, and again, … down to one."""
+    sizes = [share]
+    while sizes[-1] > 1:
+        sizes.append(max(1, sizes[-1] // factor))
+    return sizes[1:]
+
+
+def _rounds(sizes: list[int], width: int) -> list[int]:
+    return [size for size in sizes for _ in range(width)]
 
 
 def _even(units: int, limit: int) -> list[int]:

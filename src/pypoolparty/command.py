@@ -60,9 +60,9 @@ def run(argv: Sequence[str], timeout: float, environment: Mapping[str, str] | No
         raise CommandFailed(argv, 127, "", str(error)) from error
     try:
         out, err = process.communicate(timeout=timeout)
-    except subprocess.TimeoutExpired:
+    except subprocess.TimeoutExpired as late:
         _kill_group(process)
-        raise CommandTimedOut(argv, timeout) from None
+        raise CommandTimedOut(argv, timeout, (late.stderr or b"").decode(errors="backslashreplace")) from None
     except BaseException:
         _kill_group(process)
         raise

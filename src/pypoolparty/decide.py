@@ -25,6 +25,7 @@ __all__ = [
 
 MOST_ELEMENTS = 4096  # so many queue-jobs suffice for any map, when nobody sets a limit
 UNKNOWN_REFUSALS = 5
+FULL_REFUSALS = 360  # half a day, as the last waits are two minutes each
 
 
 @dataclass(frozen=True)
@@ -121,8 +122,13 @@ def _give_up(ledger: Ledger, policy: Policy) -> list[Action]:
     if ledger.submit_failures > policy.patience or ledger.unknown_refusals >= UNKNOWN_REFUSALS:
         words = f"submitting failed {ledger.submit_failures} times in a row"
         return _give_up_runs(_unsent_runs(ledger), Report(Death.REFUSED, evidence=(words, ledger.last_refusal)))
-    if ledger.fruitless > policy.max_num_resubmissions:
-        words = f"{ledger.fruitless} submissions in a row ended without any outcome"
+    if ledger.full_refusals > FULL_REFUSALS and not ledger.live:
+        words = f"there was no room for any queue-job, {ledger.full_refusals} times in a row"
+        return _give_up_runs(_unsent_runs(ledger), Report(Death.REFUSED, evidence=(words, ledger.last_refusal)))
+    is_fruitless = ledger.fruitless > policy.max_num_resubmissions
+    if is_fruitless or ledger.free_fruitless > policy.retry.max_free_resubmissions:
+        n = ledger.fruitless + ledger.free_fruitless
+        words = f"{n} submissions in a row ended without any outcome"
         return _give_up_runs(ledger.open_runs(), replace(last, evidence=(*last.evidence, words)))
     alike = _alike_deaths(ledger, policy)
     if alike:
@@ -288,7 +294,8 @@ def _submit(ledger: Ledger, policy: Policy, now: float, elsewhere: int) -> list[
 def _room(ledger: Ledger, policy: Policy, elsewhere: int) -> int:
     """Return how many more queue-jobs may be in the queue."""
     live = ledger.live
-    caps = [cap - live for cap in (MOST_ELEMENTS, policy.limits.jobs, ledger.jobs_cap) if cap is not None]
+    most = None if policy.is_elastic and policy.width is not None else MOST_ELEMENTS
+    caps = [cap - live for cap in (most, policy.limits.jobs, ledger.jobs_cap) if cap is not None]
     if policy.width is not None:
         slots = policy.width - live - elsewhere
         # An array of jobs that end on their own is throttled by the scheduler, and may be longer.

@@ -82,12 +82,12 @@ class CommandFailed(SchedulerError):
 class CommandTimedOut(SchedulerError):
     """A command of the scheduler did not end in time."""
 
-    def __init__(self, argv: Sequence[str], seconds: float) -> None:
+    def __init__(self, argv: Sequence[str], seconds: float, stderr: str = "") -> None:
         super().__init__(f"{argv[0]} did not end within {seconds:g} s")
-        self.argv, self.seconds = list(argv), seconds
+        self.argv, self.seconds, self.stderr = list(argv), seconds, stderr
 
     def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.argv, self.seconds)
+        return type(self), (self.argv, self.seconds, self.stderr)
 
 
 class UnreadableOutput(SchedulerError):

@@ -77,11 +77,12 @@ class Accepted(Event):
 
 @dataclass(frozen=True)
 class Doubted(Event):
-    """The submit command did not answer: the scheduler may have taken the elements, or not."""
+    """The submit command did not answer: the scheduler may have taken the elements, or not, for this reason."""
 
     submission: int
     elements: Runs
     words: str
+    refusal: Refusal = Refusal.LATER
 
 
 @dataclass(frozen=True)

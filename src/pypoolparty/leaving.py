@@ -10,7 +10,7 @@ import weakref
 from types import FrameType
 from typing import Protocol
 
-__all__ = ["exit_on_signals", "live"]
+__all__ = ["exit_on_signals", "live", "wait_for"]
 
 
 class Leaves(Protocol):
@@ -20,7 +20,18 @@ class Leaves(Protocol):
         """End all that is under way."""
 
 
+class Ends(Protocol):
+    """A driver without a pool, as far as leaving goes."""
+
+    def join(self) -> None:
+        """Wait for its end."""
+
+    def has_ended(self) -> bool:
+        """Whether that is over."""
+
+
 live: weakref.WeakSet[Leaves] = weakref.WeakSet()
+_departing: list[Ends] = []
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 _saved = threading.local()
 
@@ -28,7 +39,18 @@ _saved = threading.local()
 @atexit.register
 def _end_all() -> None:
     for pool in list(live):
-        pool.leave()
+        try:
+            pool.leave()
+        except (KeyboardInterrupt, SystemExit):
+            continue  # the others are to be ended, too
+    while _departing:
+        _departing.pop().join()
+
+
+def wait_for(driver: Ends) -> None:
+    """See to it that the interpreter does not end before this driver."""
+    _departing[:] = [known for known in _departing if not known.has_ended()]
+    _departing.append(driver)
 
 
 def exit_on_signals() -> None:
@@ -58,6 +80,7 @@ def _after_fork_in_parent() -> None:
 
 def _after_fork_in_child() -> None:
     live.clear()
+    _departing.clear()
     for number in _SIGNALS:
         if signal.getsignal(number) is _exit:
             signal.signal(number, signal.SIG_DFL)

@@ -62,6 +62,7 @@ class Ledger:
         self.deaths_on: dict[str, set[str]] = {}
         self.nodes: set[str] = set()
         self.fruitless = 0
+        self.free_fruitless = 0  # those in which the queue-jobs died of nothing but the free deaths
         self.lost_capacity = 0
         self.bad_environments = 0
         self.last_report: Report | None = None
@@ -69,6 +70,7 @@ class Ledger:
         self.last_death_at = float("-inf")
         self.submit_failures = 0
         self.unknown_refusals = 0
+        self.full_refusals = 0  # those for which there is no room: that is waited for, for half a day
         self.last_refusal = ""
         self.submit_after = float("-inf")
         self.refused: str | None = None
@@ -95,13 +97,21 @@ class Ledger:
         """Return the tasks without an outcome, as flat pairs."""
         if not self.n_done and self.n_unassigned == self.n:
             return [0, self.n] if self.n else []
-        return runs_of(i for i in self._open_tasks() if not (unassigned_only and self.place[i]))
+        return runs_of(self._unassigned() if unassigned_only else self._open_tasks())
 
     def _open_tasks(self) -> Iterable[int]:
         itask = self.outcomes.find(0)
         while itask >= 0:
             yield itask
             itask = self.outcomes.find(0, itask + 1)
+
+    def _unassigned(self) -> Iterable[int]:
+        """Yield the open tasks that are in no table, without a look at all the others."""
+        itask = -1
+        for _ in range(self.place.count(0)):
+            itask = self.place.index(0, itask + 1)
+            if not self.outcomes[itask]:
+                yield itask
 
     def unfinished(self, table: int, ichunk: int) -> list[int]:
         """Return the tasks of a chunk that have no outcome and are nowhere else."""
@@ -122,6 +132,7 @@ class Ledger:
         if self.outcomes[itask]:
             return False
         self.outcomes[itask] = outcome
+        self.over_charged.discard(itask)
         self.n_done += 1
         if not self.place[itask]:
             self.n_unassigned -= 1
@@ -170,7 +181,9 @@ class Ledger:
     def _accepted(self, event: Accepted, now: float) -> None:
         batch = self.batches[event.submission]
         batch.in_flight = batch.doubted = None
-        self.submit_failures = self.unknown_refusals = 0
+        self.submit_failures = self.unknown_refusals = self.full_refusals = 0
+        if self.jobs_cap is not None:
+            self.jobs_cap += len(tasks_of(event.elements))  # there may be room for more by now
         for number, job_id in event.jobs:
             if job_id not in batch.job_ids:
                 batch.job_ids.append(job_id)
@@ -181,6 +194,7 @@ class Ledger:
         batch = self.batches[event.submission]
         unknown = runs_of(k for k in tasks_of(event.elements) if not batch.elements[k].is_ended)
         batch.in_flight, batch.doubted, batch.doubted_absent = None, unknown or None, 0
+        batch.doubt = Refused(event.submission, event.elements, event.refusal, event.words)
 
     def _refused(self, event: Refused, now: float) -> None:
         batch = self.batches[event.submission]
@@ -188,13 +202,16 @@ class Ledger:
         back = [k for k in tasks_of(event.elements) if not batch.elements[k].is_ended]
         batch.unsent = sorted({*batch.unsent, *back})
         batch.n_live -= len(back)
-        self.submit_failures += 1
+        is_full = event.refusal is Refusal.JOB_LIMIT
+        self.full_refusals += is_full
+        self.submit_failures += not is_full
+        failures = max(self.submit_failures, self.full_refusals)
         self.unknown_refusals = self.unknown_refusals + 1 if event.refusal is Refusal.UNKNOWN else 0
         self.last_refusal = event.words
-        self.submit_after = now + backoff(self.submit_failures, RETRY_FIRST_SECONDS, RETRY_MOST_SECONDS, jitter=0.0)
+        self.submit_after = now + backoff(failures, RETRY_FIRST_SECONDS, RETRY_MOST_SECONDS, jitter=0.0)
         if event.refusal is Refusal.NEVER:
             self.refused = event.words
-        elif event.refusal is Refusal.JOB_LIMIT:
+        elif is_full:
             live = self.live
             self.jobs_cap = live if live else max(1, len(back) // 2)
         elif event.refusal is Refusal.ARRAY_SIZE:
@@ -255,6 +272,9 @@ class Ledger:
             place = self.place[event.itask]
             if batch is None or (place and place not in batch.tables):
                 return  # so late that the task is in another table already
+            element = self.element(*_split(event.worker))
+            if element is not None and element.charged == event.itask:
+                return  # late news of the death for which it was charged when its queue-job ended
             self._charge(event.itask, event.report)
             if place:
                 self._free(place, [event.itask])
@@ -273,6 +293,8 @@ class Ledger:
             return
         self._end_element(batch, event.element)
         if event.report is not None:
+            element.may_linger = True
+            batch.has_own_deaths = batch.has_own_deaths or event.report.death not in FREE_DEATHS
             self._note_death(event.report, now)
             self.is_disturbed = True
             self.lost_capacity += 1
@@ -285,6 +307,7 @@ class Ledger:
         for table, ichunk in event.claimed:
             freed += self._free(table, tasks_of(self.batches[table].chunks[ichunk]))
         if freed and event.report is not None:
+            element.charged = freed[0]
             self._charge(freed[0], event.report)
         if not batch.is_elastic and event.element < len(batch.chunks):
             self._free(batch.number, tasks_of(batch.chunks[event.element]))
@@ -310,6 +333,7 @@ class Ledger:
             return
         for k in tasks_of(event.elements):
             if not batch.elements[k].is_ended:
+                batch.elements[k].may_linger = True
                 self._end_element(batch, k)
         if not batch.is_active:
             self._retire(batch, counts=False)
@@ -317,9 +341,11 @@ class Ledger:
     def _retire(self, batch: Batch, counts: bool) -> None:
         """Free what no worker can reach any more, now that all queue-jobs of a submission are over."""
         if batch.n_done_before != self.n_done:
-            self.fruitless = 0
-        elif counts:
+            self.fruitless = self.free_fruitless = 0
+        elif counts and batch.has_own_deaths:
             self.fruitless += 1
+        elif counts:
+            self.free_fruitless += 1
         reachable = {table for other in self.active_batches() for table in other.tables}
         for table in batch.tables:
             if table not in reachable:
@@ -361,7 +387,6 @@ class Ledger:
     def _gave_up(self, event: GaveUp, now: float) -> None:
         for itask in tasks_of(event.tasks):
             self.record(itask, Outcome.LOST)
-            self.over_charged.discard(itask)
 
     _handlers: ClassVar[dict[type[Event], Callable[..., None]]] = {
         Planned: _planned,
@@ -382,8 +407,8 @@ class Ledger:
         """Begin anew after a replay: nothing is held against tasks or scheduler, what hung in the air is in doubt."""
         self.attempts, self.free_attempts, self.over_charged, self.levels = {}, {}, set(), {}
         self.crashes = {}
-        self.fruitless = self.bad_environments = self.lost_capacity = 0
-        self.submit_failures = self.unknown_refusals = 0
+        self.fruitless = self.free_fruitless = self.bad_environments = self.lost_capacity = 0
+        self.submit_failures = self.unknown_refusals = self.full_refusals = 0
         self.submit_after, self.jobs_cap = float("-inf"), None
         self.is_disturbed = True
         self.last_report, self.last_death_at, self.refused = None, float("-inf"), None
@@ -392,6 +417,7 @@ class Ledger:
                 batch.in_flight = batch.doubted = None
                 for k, element in enumerate(batch.elements):
                     if not element.is_ended:
+                        element.may_linger = True
                         self._end_element(batch, k)
                 self._retire(batch, counts=False)
             elif batch.in_flight is not None:

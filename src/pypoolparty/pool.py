@@ -371,19 +371,25 @@ class BasePool:
         self._end(PoolPartyError("the interpreter ended"), keep=None)
 
     def _end(self, error: BaseException, keep: bool | None) -> None:
-        self._state = TERMINATE
+        """End everything, also if that is interrupted; interrupted once more, leave it as it is."""
+        try:
+            self._end_at_once(error, keep)
+        except (KeyboardInterrupt, SystemExit):
+            leaving.live.discard(self)
+            _tell("cancelling queue-jobs; interrupt once more to leave without")
+            self._end_at_once(error, keep)
+            raise
         leaving.live.discard(self)
+
+    def _end_at_once(self, error: BaseException, keep: bool | None) -> None:
+        self._state = TERMINATE
         self._hurry.set()
         for thread in (self._flusher, *self._feeders):
             if thread is not None and thread is not threading.current_thread():
                 thread.join(timeout=1.0)
         self._driver.abort(error, keep)
         self._driver.close()
-        try:
-            self._driver.join()
-        except KeyboardInterrupt:
-            _tell("cancelling queue-jobs; interrupt once more to leave without")
-            self._driver.join()
+        self._driver.join()
         self._setting.remove_empty_parent()
 
     def __enter__(self) -> BasePool:
@@ -403,6 +409,7 @@ class BasePool:
             warnings.warn(f"unclosed running multiprocessing pool {self!r}", ResourceWarning, source=self, stacklevel=2)
             self._driver.abort(PoolPartyError("the pool was forgotten"), None)
             self._driver.close()
+            leaving.wait_for(self._driver)  # it is to cancel what is in the queue, also if the program ends now
 
     def _check_running(self) -> None:
         if self._state != RUN:

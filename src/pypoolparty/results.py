@@ -5,12 +5,14 @@ All of them take outcomes by ``deliver``; who delivers never knows which kind it
 
 from __future__ import annotations
 
-import collections
+import queue
 import threading
 import traceback
 from collections.abc import Callable, Iterator
 from multiprocessing import TimeoutError
 from typing import Any
+
+from .latch import Latch
 
 __all__ = [
     "ApplyBatch",
@@ -44,7 +46,7 @@ class AsyncResult:
         error_callback: Callback = None,
         hurry: Callable[[], None] | None = None,
     ) -> None:
-        self._event = threading.Event()
+        self._event = Latch()
         self._callback, self._error_callback = callback, error_callback
         self._hurry = hurry
         self._success = False
@@ -184,11 +186,11 @@ class IMapIterator:
     """Yields the results of `imap` in the order of the tasks, as soon as they can be."""
 
     def __init__(self) -> None:
-        self._condition = threading.Condition()
-        self._items: collections.deque[tuple[bool, Any]] = collections.deque()
+        # Who iterates may be interrupted at any instant, and shares no lock with those who deliver.
+        self._items: queue.SimpleQueue[tuple[bool, Any] | None] = queue.SimpleQueue()
+        self._delivering = threading.Lock()
         self._early: dict[int, tuple[bool, Any]] = {}
         self._n_queued = 0
-        self._n_yielded = 0
         self._n: int | None = None
 
     def __iter__(self) -> Iterator[Any]:
@@ -204,14 +206,14 @@ class IMapIterator:
         multiprocessing.TimeoutError
             If there is none after `timeout` seconds.
         """
-        with self._condition:
-            self._condition.wait_for(lambda: self._items or self._n_yielded == self._n, timeout)
-            if not self._items:
-                if self._n_yielded == self._n:
-                    raise StopIteration
-                raise TimeoutError
-            self._n_yielded += 1
-            success, value = self._items.popleft()
+        try:
+            item = self._items.get(timeout=None if timeout is None else max(0.0, timeout))
+        except queue.Empty:
+            raise TimeoutError from None
+        if item is None:
+            self._items.put(None)  # for whoever asks once more
+            raise StopIteration
+        success, value = item
         if success:
             return value
         raise value
@@ -221,26 +223,33 @@ class IMapIterator:
     def _deliver_one(self, index: int, outcome: tuple[bool, Any]) -> None:
         self._early[index] = outcome
         while self._n_queued in self._early:
-            self._items.append(self._early.pop(self._n_queued))
-            self._n_queued += 1
+            self._queue(self._early.pop(self._n_queued))
+
+    def _queue(self, outcome: tuple[bool, Any]) -> None:
+        self._items.put(outcome)
+        self._n_queued += 1
 
     def _deliver(self, base: int, outcomes: list[Delivery]) -> None:
-        with self._condition:
+        with self._delivering:
             for itask, success, value in outcomes:
                 self._deliver_one(base + itask, (success, value))
-            self._condition.notify_all()
+            self._end_if_all_are_there()
 
     def _set_length(self, n: int) -> None:
-        with self._condition:
+        with self._delivering:
             self._n = n
-            self._condition.notify_all()
+            self._end_if_all_are_there()
+
+    def _end_if_all_are_there(self) -> None:
+        if self._n_queued == self._n:
+            self._items.put(None)
 
 
 class IMapUnorderedIterator(IMapIterator):
     """Yields the results of `imap_unordered` in the order in which they come."""
 
     def _deliver_one(self, index: int, outcome: tuple[bool, Any]) -> None:
-        self._items.append(outcome)
+        self._queue(outcome)
 
 
 class WaveSink:

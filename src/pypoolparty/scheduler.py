@@ -17,6 +17,7 @@ __all__ = ["CommandScheduler", "Dialect", "Receipt", "Scheduler", "Target", "com
 
 
 ACCOUNTING_SECONDS = 10.0
+_FILTERS = ("SQUEUE_", "SCANCEL_", "SACCT_")
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,15 @@ class Receipt:
         Why not; None with `missing` elements: there was no answer, they may have been accepted.
     words : str
         The scheduler's own.
+    suspected : Refusal
+        Without an answer: why not, if it turns out that they were not accepted.
     """
 
     jobs: tuple[tuple[int, str], ...]
     missing: tuple[int, ...] = ()
     refusal: Refusal | None = None
     words: str = ""
+    suspected: Refusal = Refusal.LATER
 
 
 @dataclass(frozen=True)
@@ -95,8 +99,8 @@ class Dialect(Protocol):
     def parse_submit(self, text: str) -> str:
         """Return the job id; raises ValueError."""
 
-    def refusal(self, completed: Completed) -> Refusal:
-        """Return why a submission failed."""
+    def refusal(self, completed: Completed) -> Refusal | None:
+        """Return why a submission failed; None: it may have been accepted all the same."""
 
     def query_argv(self, names: Sequence[str]) -> list[str]:
         """Return the command that asks for the state of all jobs with these names."""
@@ -130,7 +134,8 @@ def command_environment(extra: Mapping[str, str]) -> dict[str, str]:
     """Return the environment for commands of a scheduler.
 
     What a surrounding job has set is left out, for it would be passed on as options. The user's own
-    ``SBATCH_*`` defaults stay, but for those that change what the command does or prints.
+    ``SBATCH_*`` defaults stay, but for those that change what the command does or prints. Those of the commands
+    that ask and cancel go: they would hide our jobs.
     """
     changing = {"SBATCH_WAIT", "SBATCH_ARRAY_INX", "SBATCH_DEBUG", "SBATCH_REQUEUE", "SBATCH_EXPORT"}
     site = {"ENVIRONMENT", "HOSTNAME", "TEMP", "TMP", "TMPDIR", "XDG_RUNTIME_DIR"}
@@ -139,6 +144,8 @@ def command_environment(extra: Mapping[str, str]) -> dict[str, str]:
         for name, value in os.environ.items()
         if not is_owned_by_scheduler(name) or name in site or (name.startswith("SBATCH_") and name not in changing)
     }
+    for name in [name for name in kept if name.startswith(_FILTERS)]:
+        del kept[name]
     return {**kept, **extra}
 
 
@@ -201,16 +208,21 @@ class CommandScheduler:
         try:
             completed = self._run(self.dialect.submit_argv(submission))
         except CommandTimedOut as error:
-            return Receipt((), elements, None, str(error))
+            said = Completed(tuple(error.argv), -9, "", error.stderr)
+            suspected = self.dialect.refusal(said) or Refusal.LATER
+            return Receipt((), elements, None, " ".join([str(error), error.stderr.strip()]).strip(), suspected)
         except CommandFailed as error:
             return Receipt((), elements, Refusal.NEVER, str(error))
-        if completed.returncode:
-            failed = CommandFailed(completed.argv, completed.returncode, completed.stdout, completed.stderr)
-            return Receipt((), elements, self.dialect.refusal(completed), str(failed))
-        try:
+        try:  # whatever the exit code: who tells a number has a job
             return Receipt(((number, self.dialect.parse_submit(completed.stdout)),))
         except ValueError:
+            pass
+        if not completed.returncode:
             return Receipt((), elements, None, str(UnreadableOutput(completed.argv, completed.stdout)))
+        failed = CommandFailed(completed.argv, completed.returncode, completed.stdout, completed.stderr)
+        # One that was killed had no time to say what it had done.
+        refusal = None if completed.returncode < 0 else self.dialect.refusal(completed)
+        return Receipt((), elements, refusal, str(failed))
 
     def query(self, names: Sequence[str]) -> list[Job]:
         """Ask once for all of `names`."""

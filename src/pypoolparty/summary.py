@@ -86,7 +86,10 @@ def load(work_dir: str | os.PathLike[str]) -> Snapshot:
         if itask in results or itask in exceptions:
             continue
         if kind == RecordKind.RETURNED:
-            results[itask] = payload.loads(data)
+            try:
+                results[itask] = payload.loads(data)
+            except Exception as error:  # for instance a class that is not there any more
+                exceptions[itask] = error
         else:
             exceptions[itask] = payload.load_exception(data, itask, path)
     for itask, report in _given_up(opened):

@@ -58,7 +58,10 @@ LARGEST_READ = 4 << 20
 LARGEST_RUN = 1024
 ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGXCPU, signal.SIGUSR2)
 LARGEST_CAPTURE = 64 << 20
+LARGEST_UNPUBLISHED = 16 << 20
+PUBLISH_TRIES = 3
 FLUSH_RETRY_SECONDS = 1.0
+LONGEST_PROLOG_SECONDS = 300.0
 
 
 class Terminated(BaseException):
@@ -76,6 +79,19 @@ def write_all(fd: int, parts: Iterable[bytes]) -> None:
             views[0] = views[0][written:]
 
 
+def written_anew(path: str, records: list[list[bytes]]) -> int:
+    """Return a file that has these records and no others, when there is room for it."""
+    fd: int = when_there_is_room(lambda: create(path, os.O_APPEND))
+
+    def write() -> None:
+        os.ftruncate(fd, 0)
+        for parts in records:
+            write_all(fd, parts)
+
+    when_there_is_room(write)
+    return fd
+
+
 def when_there_is_room(call: Callable[[], Any]) -> Any:
     """Return what `call` returns; while the disk is full, try again and again."""
     while True:
@@ -88,7 +104,7 @@ def when_there_is_room(call: Callable[[], Any]) -> Any:
 
 
 def read_json(path: str) -> Any:
-    with open(path, "rb") as stream:
+    with os.fdopen(open_own(path), "rb") as stream:
         return json.loads(stream.read())
 
 
@@ -119,8 +135,32 @@ def refuse_foreign(path: str, found: os.stat_result) -> None:
         raise SystemExit(f"pypoolparty: {path!r} is not ours alone (owner {found.st_uid}, mode {found.st_mode:o})")
 
 
+def create(path: str, flags: int) -> int:
+    """Make a file for its owner alone, whatever the umask."""
+    fd = os.open(path, flags | os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    os.fchmod(fd, 0o600)
+    return fd
+
+
 class Withdrawn(Exception):
     """The main process has taken back its chunks."""
+
+
+def make_durable(fd: int, path: str, records: list[list[bytes]]) -> None:
+    """Sync and close a file with these records in it; where only that tells that the disk is full, write them again."""
+    while True:
+        try:
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not records:
+                raise
+        # What was taken before may be lost, though a second sync would succeed.
+        time.sleep(FLUSH_RETRY_SECONDS)
+        fd = written_anew(path, records)
 
 
 class Segments:
@@ -130,6 +170,8 @@ class Segments:
         self.job, self.slot_name, self.slot, self.interval = job, slot_name, slot, interval
         self.prefix = f"{job.worker}.{slot_name}."
         self.fd: int | None = None
+        self.unpublished: list[tuple[int, list[bytes]]] = []
+        self.size = 0
         self.opened = 0.0
         self.writing, self.publishing = allocate_lock(), allocate_lock()
         self.has_publisher = False
@@ -146,8 +188,10 @@ class Segments:
         parts = [MAGIC + crc.to_bytes(4, "little") + body, stat, value, out, err]
         with self.writing:
             self._write_patiently(parts)
+            self.size += len(value) + len(out) + len(err)
+            self.unpublished.append((kind, parts))
         age = time.monotonic() - self.opened
-        if age >= self.interval:
+        if age >= self.interval or self.size >= LARGEST_UNPUBLISHED:
             self.publish()
         elif not self.has_publisher:
             self.has_publisher = True
@@ -170,8 +214,7 @@ class Segments:
             time.sleep(FLUSH_RETRY_SECONDS)
 
     def _open(self) -> int:
-        path = self.path("tmp", self.slot[SEQUENCE])
-        self.fd = fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self.fd = fd = create(self.path("tmp", self.slot[SEQUENCE]), os.O_APPEND)
         self.opened = time.monotonic()
         self.slot[SEGMENT_OPEN] = 1
         return fd
@@ -179,16 +222,39 @@ class Segments:
     def publish(self) -> None:
         """Make what was appended so far visible in ``spool/new``."""
         with self.publishing:
-            with self.writing:
-                fd, self.fd = self.fd, None
-                sequence = self.slot[SEQUENCE]
-                if fd is not None:
-                    self.slot[SEQUENCE] = sequence + 1
-                    self.slot[SEGMENT_OPEN] = 0
-            if fd is not None:
-                os.fsync(fd)
-                os.close(fd)
-                os.rename(self.path("tmp", sequence), self.path("new", sequence))
+            for _ in range(PUBLISH_TRIES):
+                if self._publish_one():
+                    return
+        raise FileNotFoundError(errno.ENOENT, "segments are taken away again and again", self.path("tmp", 0))
+
+    def _publish_one(self) -> bool:
+        """Publish the open segment, if any; False if it was taken away and its records are in the next one."""
+        with self.writing:
+            fd, self.fd = self.fd, None
+            if fd is None:
+                return True
+            records, self.unpublished, self.size = self.unpublished, [], 0
+            sequence = self.slot[SEQUENCE]
+            self.slot[SEQUENCE] = sequence + 1
+            self.slot[SEGMENT_OPEN] = 0
+        path = self.path("tmp", sequence)
+        make_durable(fd, path, [parts for _, parts in records])
+        try:
+            os.rename(path, self.path("new", sequence))
+        except FileNotFoundError:
+            return not self._write_again([record for record in records if record[0] <= RAISED])
+        return True
+
+    def _write_again(self, records: list[tuple[int, list[bytes]]]) -> bool:
+        """Put outcomes into the next segment, for theirs was taken away while it was being written.
+
+        The main process does so when it takes this worker for dead; what it has read of them it will recognise.
+        """
+        with self.writing:
+            for _, parts in records:
+                self._write_patiently(parts)
+            self.unpublished = records + self.unpublished
+        return bool(records)
 
     def _publish_for_ever(self) -> None:
         """Publish while one long task follows many short ones."""
@@ -230,7 +296,7 @@ class Table:
         """Make the file that every claim of this slot is a link of."""
         path = os.path.join(self.folder, "claims", f"worker-{name}")
         try:
-            fd = when_there_is_room(lambda: os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            fd = when_there_is_room(lambda: create(path, os.O_EXCL))
         except FileExistsError:
             return path  # made by an earlier child of this slot
         except FileNotFoundError:
@@ -289,7 +355,7 @@ class Table:
 
     def _claim_without_links(self, path: str) -> bool:
         try:
-            fd = when_there_is_room(lambda: os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            fd = when_there_is_room(lambda: create(path, os.O_EXCL))
         except FileExistsError:
             self.refusals += 1
             return False
@@ -357,9 +423,12 @@ class Capture:
             try:
                 fd = os.open(path, flags, 0o600)
                 os.unlink(path)
-                return fd
             except OSError:
                 continue
+            found = os.fstatvfs(fd)
+            if found.f_bavail * found.f_frsize >= LARGEST_CAPTURE:
+                return fd
+            os.close(fd)
         return os.memfd_create("pypoolparty")
 
     def begin(self) -> None:
@@ -566,7 +635,7 @@ class Child:
             return ORPHANED
         if self.job.max_tasks and self.number_done >= self.job.max_tasks:
             return WANTS_FRESH_PROCESS
-        if self.number_done and time.time() + 1.25 * self.longest > self.job.deadline:
+        if self.number_done and time.monotonic() + 1.25 * self.longest > self.job.deadline:
             return OUT_OF_TIME
         return None
 
@@ -665,13 +734,21 @@ class Job:
         self.same_python = True
 
     def _find_deadline(self) -> float:
-        """Return when the queue-job will be killed for its time limit, less a margin to leave in."""
+        """Return when, by time.monotonic, the queue-job will be killed for its time limit, less a margin to leave in.
+
+        The scheduler's times are of another host's clock: what lies between them is ours to use, they are not.
+        """
+        now, age = time.monotonic(), _age_of_process()
         limit: float | None = self.submission.get("time_limit")
-        told = os.environ.get("SLURM_JOB_END_TIME", "")
-        if told.isdigit():
-            return int(told) - 5.0
+        begin, end = (os.environ.get(f"SLURM_JOB_{name}_TIME", "") for name in ("START", "END"))
+        if begin.isdigit() and end.isdigit():
+            delay = self.started - age - int(begin)  # until the script was begun, if the clocks agree
+            is_plausible = 0.0 <= delay <= LONGEST_PROLOG_SECONDS
+            return now - age + int(end) - int(begin) - (delay if is_plausible else 0.0) - 5.0
         if limit:
-            return self.started + limit - min(10.0, 0.1 * limit)
+            return now - age + limit - min(10.0, 0.1 * limit)
+        if end.isdigit():
+            return now + int(end) - self.started - 5.0
         return float("inf")
 
     def enter_environment(self) -> None:
@@ -884,6 +961,16 @@ def _count_oom_kills() -> int:
             continue
         return int(rows.get("oom_kill", 0))
     return 0
+
+
+def _age_of_process() -> float:
+    """Return since when this process runs: since the job script was begun, which became us."""
+    try:
+        with open("/proc/self/stat", "rb") as stream:
+            ticks = int(stream.read().rpartition(b")")[2].split()[19])
+        return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK"))
+    except (OSError, ValueError, IndexError):
+        return 0.0
 
 
 def find_element(argument: str | None) -> int:

@@ -68,16 +68,17 @@ def requeue(stage: Stage) -> str:
 
 
 def suspend(stage: Stage) -> str:
-    """Stop a queue-job for some seconds."""
-    job = _one_job(stage, "RUNNING")
-    if job is None or not stage.system.says_ok("scontrol", "suspend", job.job_id):
-        return ""
-    stage.is_split = True
-    try:
-        stage.pause(1, 6)
-    finally:
-        stage.wait(lambda: stage.system.says_ok("scontrol", "resume", job.job_id) or stage.is_gone(job), 60)
-        stage.go_on()
+    """Stop a queue-job for some seconds, while its node's daemon is there: else Slurm may forget to wake it."""
+    with stage.system.lock:
+        job = _one_job(stage, "RUNNING")
+        if job is None or not stage.system.says_ok("scontrol", "suspend", job.job_id):
+            return ""
+        stage.is_split = True
+        try:
+            stage.pause(1, 6)
+        finally:
+            stage.wait(lambda: stage.system.says_ok("scontrol", "resume", job.job_id) or stage.is_gone(job), 60)
+            stage.go_on()
     return job.job_id
 
 
@@ -124,15 +125,8 @@ def stop_controller(stage: Stage) -> str:
 def delay_files(stage: Stage) -> str:
     """Prove that a file which a node makes is invisible here for some time, once its name was looked up."""
     cluster = _slurm(stage).cluster
-    assert cluster.late is not None
-    probe = cluster.late / f"probe-{stage.scenario.seed}"
-    if probe.exists():
-        return ""
-    pid = cluster.at.pid_file("slurmd-n1").read_text().strip()
     with stage.system.lock:
-        made = stage.system.says_ok("nsenter", "-t", pid, "-m", "touch", str(probe))
-        is_hidden = made and not probe.exists()
-        stage.system.says_ok("nsenter", "-t", pid, "-m", "rm", str(probe))
+        is_hidden = cluster.hides(cluster.late / f"probe-{stage.scenario.seed}")
     return "a file was hidden" if is_hidden else ""
 
 

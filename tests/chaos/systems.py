@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-from tests.real import commands, packages
-from tests.real.daemons import DaemonsUnavailable, processes_mentioning, program_of, stop
+from tests.real import commands
+from tests.real.daemons import DaemonsUnavailable
 from tests.real.gridengine import GridEngine
 from tests.real.guard import guarded
-from tests.real.slurm import SlurmCluster
+from tests.real.late_files import LateSlurm
 
 DISK_SIZE = "48m"
-CACHE_SECONDS = 30
 _GRID_ENGINE_LOCK = threading.Lock()
 
 
@@ -72,7 +71,7 @@ class System:
 class SlurmSystem(System):
     """A Slurm of our own."""
 
-    cluster: "ChaosSlurm" = field(kw_only=True)
+    cluster: LateSlurm = field(kw_only=True)
 
     def queue(self, session: str) -> list[QueueJob]:
         """Ask squeue for each element."""
@@ -84,6 +83,10 @@ class SlurmSystem(System):
     def cancel(self, jobs: list[QueueJob]) -> None:
         """Have queue-jobs cancelled."""
         self.says_ok("scancel", *(job.job_id for job in jobs))
+
+    def place(self, name: str) -> Path:
+        """Return the folder of a kind of file system."""
+        return self.cluster.late if name == "late" else super().place(name)
 
     def heal(self) -> None:
         """Take back all nodes."""
@@ -125,26 +128,6 @@ class GridEngineSystem(System):
         return self.engine.log_tail()
 
 
-class ChaosSlurm(SlurmCluster):
-    """A Slurm whose nodes see one folder through caches of their own, as NFS clients do."""
-
-    late: Path | None = None
-    store: Path | None = None
-
-    def _launch(self, *argv: str) -> None:
-        if argv[0] == "slurmd" and self.late is not None:
-            script = f'umount "$1" && {mount_words("$2", "$1")} && shift 2 && exec "$@"'
-            inside = ["sh", "-c", script, "sh", str(self.late), str(self.store)]
-            argv = ("unshare", "-m", "--propagation", "private", *inside, *argv)
-        super()._launch(*argv)
-
-
-def mount_words(store: str, point: str) -> str:
-    """Return the shell words that mount the store with the caches of NFS."""
-    caches = " ".join(f"-o {kind}_timeout={CACHE_SECONDS}" for kind in ("attr", "entry", "negative"))
-    return f'bindfs --multithreaded {caches} "{store}" "{point}"'
-
-
 @contextlib.contextmanager
 def open_lanes(backend: str, folder: Path, number: int, engine: GridEngine | None = None) -> Iterator[list[System]]:
     """Bring up so many places to run maps on a backend, and take them down at the end.
@@ -171,27 +154,9 @@ def open_lanes(backend: str, folder: Path, number: int, engine: GridEngine | Non
 
 @contextlib.contextmanager
 def _slurm(folder: Path) -> Iterator[SlurmSystem]:
-    cluster = ChaosSlurm(folder / "slurm", nodes=3, cpus_per_node=2, min_job_age=5)
-    with _late_files(folder, cluster), guarded(cluster), cluster:
+    cluster = LateSlurm(folder / "slurm", nodes=3, cpus_per_node=2, min_job_age=5)
+    with guarded(cluster), cluster:
         yield SlurmSystem(folder, cluster.environment, cluster=cluster)
-
-
-@contextlib.contextmanager
-def _late_files(folder: Path, cluster: ChaosSlurm) -> Iterator[None]:
-    """Mount a store twice: here for the main process, and once more for each node when it starts."""
-    packages.require({"bindfs": "bindfs"})
-    late, store = folder / "late", folder / "store"
-    for path in (late, store):
-        path.mkdir(exist_ok=True)
-    commands.checked(["sh", "-c", mount_words(str(store), str(late))], {})
-    cluster.late, cluster.store = late, store
-    try:
-        yield
-    finally:
-        commands.checked(["umount", "--lazy", str(late)], {})
-        for pid in processes_mentioning(str(store)):
-            if Path(program_of(pid)).name == "bindfs":
-                stop(pid)
 
 
 @contextlib.contextmanager

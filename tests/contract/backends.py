@@ -38,6 +38,16 @@ class Backend:
         return self.name == "multiprocessing"
 
     @property
+    def has_scheduler(self) -> bool:
+        """Whether queue-jobs do the work."""
+        return bool(self.cluster or self.dummies)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether files of a node appear late in the work_dir, as on NFS."""
+        return self.name.endswith("-late")
+
+    @property
     def is_array(self) -> bool:
         """Whether a map's queue-jobs are the elements of one array."""
         return self.pool.endswith(".array.Pool")
@@ -72,6 +82,8 @@ def _backends():
     yield Backend("dummy-sge", f"{sge}.Pool", dummies=GRID_ENGINE)
     yield Backend("slurm-array", f"{slurm}.array.Pool", cluster="slurm_cluster", polling_interval=0.5)
     yield Backend("slurm", f"{slurm}.Pool", cluster="slurm_cluster", polling_interval=0.5)
+    yield Backend("slurm-array-late", f"{slurm}.array.Pool", cluster="slurm_late", polling_interval=0.5)
+    yield Backend("slurm-late", f"{slurm}.Pool", cluster="slurm_late", polling_interval=0.5)
     yield Backend("sge-array", f"{sge}.array.Pool", cluster="grid_engine", polling_interval=0.5)
     yield Backend("sge", f"{sge}.Pool", cluster="grid_engine", polling_interval=0.5)
 
@@ -80,9 +92,10 @@ BACKENDS = {backend.name: backend for backend in _backends()}
 
 # Which backends a body runs on by its mark. A map on a real scheduler takes a second or two, so not
 # everything runs everywhere: what all pools share is the engine, and Slurm's arrays show that all of it works.
-EVERYWHERE = tuple(BACKENDS)
+# A late file system is the same to both of Slurm's pools: `slurm-late` runs only where it is asked for.
+EVERYWHERE = tuple(name for name in BACKENDS if name != "slurm-late")
 MOST = ("multiprocessing", "local", "dummy-slurm-array", "dummy-sge-array", "slurm-array")
-HEAVY = ("multiprocessing", "local", "dummy-slurm-array", "slurm-array", "sge-array")
+HEAVY = ("multiprocessing", "local", "dummy-slurm-array", "slurm-array", "slurm-array-late", "sge-array")
 
 
 def as_json(backend, options):

@@ -46,12 +46,14 @@ def pytest_generate_tests(metafunc):
 def _allowed(marks, all_of_it):
     """Return the names of the backends that a body with these marks is for."""
     kinds = {mark.name for mark in marks}
-    names = EVERYWHERE
-    if not all_of_it:
-        names = EVERYWHERE if "cheap" in kinds else HEAVY if "heavy" in kinds else MOST
-    only = [mark.args for mark in marks if mark.name == "only"]
-    if only:
-        names = only[0]
+    names = EVERYWHERE if "cheap" in kinds else HEAVY if "heavy" in kinds else MOST
+    if all_of_it:
+        names = tuple(BACKENDS)
+    for mark in marks:
+        if mark.name == "only":
+            names = mark.args
+            if all_of_it and any(BACKENDS[name].has_scheduler for name in names):
+                names = [name for name in BACKENDS if name in names or BACKENDS[name].has_scheduler]
     return [name for name in names if not ("beyond" in kinds and BACKENDS[name].is_reference)]
 
 
@@ -89,14 +91,19 @@ def backend(request):
 
 
 @pytest.fixture
-def folder(request, tmp_path):
+def folder(request, backend, tmp_path):
     """Return the folder for the pools' work_dirs: temporary, or where ``--debug_dir`` says."""
-    debug_dir = request.config.getoption("debug_dir")
-    if not debug_dir:
-        return tmp_path / "pools"
-    folder = Path(debug_dir).resolve() / re.sub(r"[^\w.=-]+", "_", request.node.nodeid)
-    shutil.rmtree(folder, ignore_errors=True)
-    return folder
+    debug_dir, kept = request.config.getoption("debug_dir"), None
+    if debug_dir:
+        kept = Path(debug_dir).resolve() / re.sub(r"[^\w.=-]+", "_", request.node.nodeid)
+        shutil.rmtree(kept, ignore_errors=True)
+    if not backend.is_late:
+        yield kept or tmp_path / "pools"
+        return
+    cluster = request.getfixturevalue(backend.cluster)
+    yield cluster.late / tmp_path.name
+    if kept:
+        shutil.copytree(cluster.store / tmp_path.name, kept)
 
 
 class System:

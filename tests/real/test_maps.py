@@ -1,19 +1,18 @@
 """Maps on real schedulers: their size, their faults, and what they leave behind."""
 
-import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import pypoolparty
 from tests.contract.helpers import files_in, number_of_marks, processes_about, wait_until
+from tests.real.pools import pool_on
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 
@@ -38,26 +37,6 @@ def nap(seconds: float) -> float:
 def do_nothing(number: int) -> int:
     """Return the task."""
     return number
-
-
-@contextlib.contextmanager
-def pool_on(cluster: Any, name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, **arguments: Any) -> Iterator[Any]:
-    """Make a pool on a cluster, and see that nothing is left in its queue."""
-    for variable, value in cluster.environment.items():
-        monkeypatch.setenv(variable, value)
-    module = pypoolparty
-    for part in name.split("."):
-        module = getattr(module, part)
-    pool = module.Pool(arguments.pop("width", 4), work_dir=folder / "work", polling_interval=0.5, **arguments)
-    try:
-        yield pool
-        pool.close()
-        pool.join()
-    finally:
-        pool.terminate()
-        pool.join()
-        wait_until(lambda: not cluster.queue(), lambda: f"an empty queue: {cluster.queue()}", 60)
-    assert [] == processes_about(folder / "work")
 
 
 def map_with_fault(pool: Any, marks: Path, fault: Callable[[], object]) -> list[int]:

@@ -110,3 +110,25 @@ def say_goodbye_at_exit(task):
 
     atexit.register(os.close, os.open(task, os.O_CREAT | os.O_WRONLY))
     atexit.register(os.rename, task, f"{task}-done")
+
+
+def write_much(n):
+    """Write so many bytes to stdout."""
+    os.write(1, b"x" * n)
+    return n
+
+
+def end_unless(path, task):
+    """Return the task if there is such a file; else end the process."""
+    if not os.path.exists(path):
+        os._exit(3)
+    return task
+
+
+def reveal(task):
+    """Return all secrets that a task knows; wait for a file named ``go`` in the folder."""
+    folder, first, second = task
+    open(os.path.join(folder, "at-work"), "w").close()
+    while not os.path.exists(os.path.join(folder, "go")):
+        time.sleep(0.01)
+    return [os.environ["COLOUR"], os.environ["INHERITED"], first, second]

@@ -1,15 +1,15 @@
 """Random worlds, each drawn from its seed alone."""
 
 import random
-from dataclasses import fields
 
-from pypoolparty.policy import Policy
+from pypoolparty.policy import Policy, Retry
 from pypoolparty.states import Limits
-from tests.unit.world import Faults, World
+from tests.unit.faults import CHANCES as FAULTS
+from tests.unit.faults import NOT_TOO_OFTEN, Faults
+from tests.unit.world import World
 
 NO_LIMIT = float("inf")
 CHANCES = (0.05, 0.2, 0.6, 0.9)
-NO_CHANCES = ("file_delay", "memory", "array_limit", "job_limit")
 
 
 def draw_policy(rng):
@@ -20,6 +20,7 @@ def draw_policy(rng):
         is_array=rng.random() < 0.6,
         chunksize=rng.choice([None, None, 3]),
         max_num_resubmissions=rng.choice([0, 1, 3]),
+        retry=Retry(max_free_resubmissions=rng.choice([0, 2, 5])),
         grace=10.0,
         settle=1.0,
         limits=Limits(rng.choice([None, None, 3]), rng.choice([None, None, 4])),
@@ -28,12 +29,12 @@ def draw_policy(rng):
 
 def draw_faults(rng):
     """Return what may go wrong: most of it never, some of it nearly always."""
-    names = [item.name for item in fields(Faults) if item.name not in NO_CHANCES]
-    chances = {name: rng.choice(CHANCES) for name in names if rng.random() < 0.3}
-    for name in ("query_fails", "hides"):
+    chances = {name: rng.choice(CHANCES) for name in FAULTS if rng.random() < 0.2}
+    for name in NOT_TOO_OFTEN:
         chances[name] = min(0.6, chances.get(name, 0.0))
     return Faults(
-        file_delay=rng.choice([0.0, 1.0, 8.0]),
+        file_delay=rng.choice([0.0, 1.0, 8.0, 60.0]),
+        skew=rng.choice([0.0, 0.0, 3600.0]),
         memory=rng.choice([0.0, 20.0, 300.0]),
         array_limit=rng.choice([NO_LIMIT, 1, 3]),
         job_limit=rng.choice([NO_LIMIT, NO_LIMIT, 1, 3]),
@@ -41,9 +42,10 @@ def draw_faults(rng):
     )
 
 
-def draw_world(seed):
+def draw_world(seed, may_die=True):
     """Return a world for a seed."""
     rng = random.Random(seed)
     n = rng.choice([1, 2, 3, 5, 10, 30])
     policy = draw_policy(rng)
-    return World(n, policy, draw_faults(rng), seed)
+    dies_at = [rng.randrange(2, 80) for _ in range(rng.choice([0, 0, 0, 1, 2]))] if may_die else ()
+    return World(n, policy, draw_faults(rng), seed, dies_at=dies_at)

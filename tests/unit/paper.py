@@ -1,6 +1,7 @@
 """What stands around the engine in `tests.unit.world`: a work_dir without a disk, calls without threads, a sink."""
 
 import copy
+import errno
 import json
 from dataclasses import dataclass, field
 
@@ -8,7 +9,7 @@ from pypoolparty.errors import SchedulerError
 from pypoolparty.events import from_line
 from pypoolparty.work_dir import Layout, RecordKind, Segment
 
-LATENCY = 0.2
+LATENCY, SLOW = 0.2, 100.0
 
 
 class PaperWorkDir:
@@ -18,32 +19,49 @@ class PaperWorkDir:
     ----------
     now : callable
         The world's time.
+    has_room : callable
+        Whether there is room on the disk.
     """
 
-    def __init__(self, now):
-        self.now = now
+    def __init__(self, now, has_room=lambda: True):
+        self.now, self.has_room = now, has_room
         self.path = "/paper/q1"
         self.layout = Layout(self.path)
         self.described = {}
         self.tables = {}
         self.claimed = {}
+        self.taken = {}
         self.withdrawn = set()
         self.tmp = {}
         self.new = {}
         self.kept = {}
-        self.lines = []
+        self.lines, self.unlogged = [], []
+        self.damage = {}
         self.ends = []
 
     # ------------------------------------------------------------------ for the workers
 
-    def publish(self, name, delay=0.0):
-        """Rename a segment from tmp to new, where the driver sees it after a while."""
+    def publish(self, name, delay=0.0, n_whole=None):
+        """Rename a segment from tmp to new, where the driver sees it after a while; or only its first records."""
         if name in self.tmp:
-            self.new[name] = (self.now() + delay, self.tmp.pop(name))
+            records = self.tmp.pop(name)
+            self.damage[name] = 7 if n_whole is not None else 0
+            self.new[name] = (self.now() + delay, records if n_whole is None else records[:n_whole])
 
     def claim(self, table, ichunk, worker):
-        """Claim a chunk; False if it is another's."""
-        return self.claimed.setdefault((table, ichunk), worker) == worker
+        """Claim a chunk for a worker."""
+        self.taken[table][ichunk] = 1
+        self.claimed.setdefault(table, {})[ichunk] = worker
+
+    def next_unclaimed(self, table, element):
+        """Return the next chunk to claim: of the first round that is not all claimed, the own column first."""
+        taken, width = self.taken[table], self.described[table]["width"]
+        first = taken.find(0)
+        if first < 0:
+            return None
+        begin = first - first % width
+        ichunk = taken.find(0, begin + element % width, begin + width)
+        return first if ichunk < 0 else ichunk
 
     # ------------------------------------------------------------------ for the engine
 
@@ -54,6 +72,8 @@ class PaperWorkDir:
     def write_submission(self, number, described, chunks):
         """Keep a submission."""
         assert number not in self.tables
+        self._check_room()
+        self.taken[number] = bytearray(len(chunks))
         self.described[number] = json.loads(json.dumps(described))
         self.tables[number] = json.loads(json.dumps(chunks))
 
@@ -63,16 +83,18 @@ class PaperWorkDir:
 
     def claims(self, number):
         """Return which worker has claimed each chunk of a table."""
-        return {ichunk: worker for (table, ichunk), worker in self.claimed.items() if table == number}
+        return self.claimed.get(number, {})
 
     def spool_has_changed(self):
         """Tell whether anything can be seen."""
-        return any(seen_at <= self.now() for seen_at, _ in self.new.values())
+        now = self.now()
+        return any(seen_at <= now for seen_at, _ in self.new.values())
 
     def collect(self, refresh, most=1000):
         """Return the segments that can be seen."""
-        names = sorted(name for name, (seen_at, _) in self.new.items() if seen_at <= self.now())
-        return [Segment(name, list(self.new[name][1]), 0) for name in names[:most]]
+        now = self.now()
+        names = sorted(name for name, (seen_at, _) in self.new.items() if seen_at <= now)
+        return [Segment(name, list(self.new[name][1]), self.damage.get(name, 0)) for name in names[:most]]
 
     def rescue(self, worker_names):
         """Publish what dead workers were still writing."""
@@ -80,10 +102,10 @@ class PaperWorkDir:
             if name.rsplit(".", 2)[0] in worker_names:
                 self.publish(name)
 
-    def unfinished_workers(self, number, element):
-        """Return the workers of an element that have left a segment unpublished."""
-        prefix = f"{number:04d}-{element:06d}-"
-        return sorted({name.rsplit(".", 2)[0] for name in self.tmp if name.startswith(prefix)})
+    def unfinished_workers(self, number, elements):
+        """Return the workers of elements that have left a segment unpublished."""
+        prefixes = tuple(f"{number:04d}-{element:06d}-" for element in elements)
+        return sorted({name.rsplit(".", 2)[0] for name in self.tmp if name.startswith(prefixes)})
 
     def discard(self, segments):
         """Delete segments."""
@@ -103,8 +125,18 @@ class PaperWorkDir:
                 yield itask, record.value
 
     def log(self, line, durable=False):
-        """Keep a line of the journal, as it stands on disk."""
-        self.lines.append(json.loads(json.dumps(line)))
+        """Keep a line of the journal, as it stands on disk; without room it waits, unless it must not."""
+        self.unlogged.append(json.loads(json.dumps(line)))
+        if self.has_room():
+            self.lines += self.unlogged
+            self.unlogged.clear()
+        elif durable:
+            self.unlogged.pop()
+            self._check_room()
+
+    def _check_room(self):
+        if not self.has_room():
+            raise OSError(errno.ENOSPC, "no room on paper")
 
     def journal(self):
         """Return the lines of the journal."""
@@ -123,7 +155,8 @@ class PaperWorkDir:
         return ""
 
     def sync(self, rows):
-        """Make durable, which paper is."""
+        """Make durable, which paper is where there is room."""
+        self._check_room()
 
     def beat(self):
         """Show that the driver is alive."""
@@ -154,7 +187,8 @@ class Calls:
 
     def start(self, function, on_done):
         """Call it later."""
-        self.free_at = max(self.free_at, self.world.now) + LATENCY * self.world.rng.random()
+        longest = SLOW if self.world.happens("slow") and self.world.fire("slow call") else LATENCY
+        self.free_at = max(self.free_at, self.world.now) + longest * self.world.rng.random()
         self.world.at(self.free_at - self.world.now, lambda: self._call(function, on_done))
 
     def _call(self, function, on_done):

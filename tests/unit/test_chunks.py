@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pypoolparty.chunks import CHUNKS_PER_WORKER, MOST_CHUNKS, chunk_sizes, cut, runs_of, tasks_of
+from pypoolparty.chunks import CHUNKS_PER_WORKER, chunk_sizes, cut, most_chunks, runs_of, tasks_of
 
 numbers_of_tasks = st.one_of(st.integers(0, 300), st.integers(0, 10**7))
 widths = st.one_of(st.integers(1, 40), st.integers(1, 10**5))
@@ -21,7 +21,7 @@ def test_sizes_cover_all_tasks(n, width, unit):
     sizes = chunk_sizes(n, width, unit)
     assert n == sum(sizes)
     assert all(size > 0 for size in sizes)
-    assert len(sizes) <= min(CHUNKS_PER_WORKER * width, MOST_CHUNKS, n)
+    assert len(sizes) <= min(most_chunks(width), n)
 
 
 @given(numbers_of_tasks, widths, st.integers(1, 5000))
@@ -29,7 +29,6 @@ def test_sizes_are_multiples_of_the_chunksize(n, width, unit):
     """All chunks but the last are multiples of what the user asked for; the last has what is left."""
     sizes = chunk_sizes(n, width, unit)
     assert {0} >= {size % unit for size in sizes[:-1]}
-    assert all(size <= max(sizes[0], unit) for size in sizes)
 
 
 @given(st.integers(1, 2000), st.integers(1, 40), st.integers(1, 9))
@@ -48,13 +47,30 @@ def test_a_lower_limit_is_kept(n, width, most):
     assert len(sizes) <= most
 
 
-def test_sizes_decrease_down_to_single_tasks():
-    """Behind the even part of the table, each round of W chunks is half of the one before, the last is of ones."""
-    sizes = chunk_sizes(100_000, 16)
-    rounds = [sizes[k] for k in range(len(sizes) - 1, -1, -16)]
-    share = sizes[0]
-    assert [1] * 16 == sizes[-16:]
+@pytest.mark.parametrize("width", [1, 16, 128, 512, 513, 1000, 10_000])
+def test_number_of_chunks(width):
+    """64 for each worker while that is no more than 8,192, and never fewer than 16 for each: files as queue-jobs."""
+    assert {1: 64, 16: 1024, 128: 8192, 512: 8192}.get(width, 16 * width) == most_chunks(width)
+
+
+@pytest.mark.parametrize(("n", "width"), [(10**5, 1), (10**5, 16), (10**6, 128), (10**6, 1000), (10**6, 10_000)])
+def test_sizes_rise_and_fall(n, width):
+    """Rounds of one chunk for each worker grow from single tasks, stay level, and are halved down to single tasks."""
+    sizes = chunk_sizes(n, width)
+    share = max(sizes)
+    first = sizes[: sizes.index(share)]
+    assert [4 ** (k // width) for k in range(len(first))] == first[: len(first) // width * width]
+    rounds = [sizes[k] for k in range(len(sizes) - 1, -1, -width)]
+    assert [1] * width == sizes[-width:]
     assert [share >> k for k in range(share.bit_length() - 1, 0, -1)] == rounds[: share.bit_length() - 1]
+
+
+@given(st.integers(10**5, 10**10), st.integers(200, 5000))
+def test_the_tail_is_always_small(n, width):
+    """However many tasks: with many workers, too, the last round is of single tasks, and the first as well."""
+    sizes = chunk_sizes(n, width)
+    assert [1] * width == sizes[-width:]
+    assert [1] * width == sizes[:width]
 
 
 @given(st.sets(st.integers(0, 300)))
@@ -115,6 +131,15 @@ def test_makespan_is_near_the_ideal(kind, order, width):
     assert simulated_makespan(durations, width) <= 1.05 * ideal
 
 
+@pytest.mark.parametrize("order", ["ascending", "descending"])
+@pytest.mark.parametrize(("n", "width"), [(200_000, 1000), (500_000, 5000)])
+def test_makespan_of_many_workers(n, width, order):
+    """Where workers have few tasks each, they wait for no more than the longest one, begun at the very end."""
+    durations = sorted(make_durations("lognormal", n, seed=1), reverse=order == "descending")
+    least = sum(durations) / width
+    assert simulated_makespan(durations, width) <= 1.02 * least + (max(durations) if order == "ascending" else 0.0)
+
+
 @given(st.sampled_from(["uniform", "lognormal"]), st.integers(1, 60), st.integers(100, 400), st.integers(0, 10**6))
 def test_makespan_of_any_numbers(kind, width, tasks_per_worker, seed):
     """From 100 tasks for each worker on, nobody waits for more than the longest task begun at the very end."""
@@ -122,7 +147,7 @@ def test_makespan_of_any_numbers(kind, width, tasks_per_worker, seed):
     assert simulated_makespan(durations, width) <= 1.02 * sum(durations) / width + max(durations)
 
 
-@pytest.mark.parametrize("width", [1, 10, 127, 128, 1000, 10**5])
+@pytest.mark.parametrize("width", [1, 10, 127, 128, 1000, 10**4])
 def test_large_numbers_are_fast(width):
     """Ten million tasks are cut within a fraction of a second."""
     start = time.process_time()

@@ -4,7 +4,8 @@ import pytest
 
 from pypoolparty.decide import GiveUp, decide
 from pypoolparty.events import Ended, Planned, Refused, Sent
-from pypoolparty.states import Death, Refusal
+from pypoolparty.ledger import Ledger
+from pypoolparty.states import Death, Refusal, Report
 from tests.unit.test_decide import POLICY, ledger_with
 
 
@@ -31,3 +32,15 @@ def test_queue_jobs_that_run_are_not_given_up(is_elastic):
     ledger.apply(Refused(1, [2, 8], Refusal.NEVER, "no"), 0.0)
     given_up = [action.tasks for action in decide(ledger, POLICY, 0.0) if isinstance(action, GiveUp)]
     assert ([] if is_elastic else [(2, 8)]) == given_up
+
+
+@pytest.mark.parametrize("death", [Death.PREEMPTED, Death.NODE_FAILED, Death.CANCELLED])
+def test_preemption_of_everything(death):
+    """Submissions in a row that were all preempted end the map not before the generous limit, and then do."""
+    ledger, most = Ledger(4), POLICY.retry.max_free_resubmissions
+    for number in range(1, most + 2):
+        assert not any(isinstance(action, GiveUp) for action in decide(ledger, POLICY, 1e6))
+        ledger.apply(Planned(number, f"m-{number:04d}", 1, True, [number], 4, [[0, 4]]), 0.0)
+        ledger.apply(Ended(number, 0, [], Report(death)), 0.0)
+    [action] = decide(ledger, POLICY, 1e6)
+    assert ((0, 4), death) == (action.tasks, action.report.death)

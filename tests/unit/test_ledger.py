@@ -233,6 +233,30 @@ def test_submissions_without_any_outcome():
     assert 0 == ledger.fruitless
 
 
+def test_submissions_that_were_preempted():
+    """They are counted by themselves; a submission in which anything died of its own is of the other kind."""
+    preempted, ledger = Report(Death.PREEMPTED, "n1"), Ledger(8)
+    for number, last in ((1, preempted), (2, preempted), (3, CRASHED)):
+        ledger.apply(planned(number=number), 0.0)
+        ledger.apply(Ended(number, 0, [], last), 0.0)
+        ledger.apply(Ended(number, 1, [], preempted), 0.0)
+    assert (1, 2) == (ledger.fruitless, ledger.free_fruitless)
+
+
+def test_late_news_of_one_death_charges_once():
+    """The supervisor's word of a task comes after its queue-job was declared dead, and the task charged for it."""
+    ledger = ledger_of(*RUNNING, Ended(1, 0, [(1, 0)], CRASHED), TaskDied(0, worker(), CRASHED))
+    assert {0: 1} == ledger.attempts
+
+
+def test_outcome_acquits():
+    """A task that was charged too often, and then has an outcome after all, is not given up."""
+    ledger = ledger_of(*RUNNING, TaskDied(2, worker(), CRASHED))
+    assert {2} == ledger.over_charged
+    ledger.record(2, Outcome.RETURNED)
+    assert set() == ledger.over_charged
+
+
 def test_goodbye_is_judged_when_all_is_merged():
     """Segments and goodbye may come in any order; complete is what has all segments of all slots."""
     ledger = ledger_of(*RUNNING, Greeted(worker(), "n1", "7"))

@@ -7,7 +7,7 @@ from pypoolparty.errors import CommandFailed, CommandTimedOut, UnreadableOutput
 from pypoolparty.scheduler import CommandScheduler, Target, command_environment
 from pypoolparty.slurm.dialect import SlurmDialect
 from pypoolparty.states import Limits, Refusal
-from tests.unit.test_slurm_dialect import submission
+from tests.unit.test_slurm_dialect import HEADER, submission
 
 # Commands that exist everywhere: a submission is not begun without them.
 DIALECT = SlurmDialect(sbatch="/bin/sh", squeue="/bin/sh", scancel="/bin/sh")
@@ -46,7 +46,11 @@ TIMED_OUT = CommandTimedOut(["sbatch"], 7.0)
         ((1, "", "sbatch: error: invalid partition specified: x\n"), (), Refusal.NEVER, True),
         ((1, "", "sbatch: error: QOSMaxSubmitJobPerUserLimit\n"), (), Refusal.JOB_LIMIT, True),
         ((1, "", "Invalid job array specification"), (), Refusal.ARRAY_SIZE, True),
-        ((1, "", "gibberish"), (), Refusal.UNKNOWN, True),
+        ((1, "", "sbatch: error: gibberish"), (), Refusal.UNKNOWN, True),
+        ((1, "", "gibberish"), (), None, True),
+        ((1, "", ""), (), None, True),
+        ((-9, "", ""), (), None, True),
+        ((1, "Loading gcc/12\n11\n", "the wrapper failed"), ((-1, "11"),), None, False),
         (CommandFailed(["sbatch"], 127, "", "No such file"), (), Refusal.NEVER, True),
         (TIMED_OUT, (), None, True),
         ((0, "what?\n", ""), (), None, True),
@@ -92,7 +96,7 @@ def test_commands_that_are_missing():
 
 def test_query():
     """One call, with the timeout and the variables; the rows come back."""
-    scheduler, script = scheduler_of((0, "7_0|q-0001|RUNNING|1|n1|None\n", ""), SLURM_BITSTR_LEN="0")
+    scheduler, script = scheduler_of((0, f"{HEADER}7_0|q-0001|RUNNING|1|n1|None\n", ""), SLURM_BITSTR_LEN="0")
     [job] = scheduler.query(["q-0001"])
     [(argv, timeout, environment)] = script.calls
     assert ("7", 0, "n1") == (job.job_id, job.element, job.node)
@@ -107,7 +111,7 @@ def test_query_for_jobs_that_are_gone():
 
 @pytest.mark.parametrize(
     ("answer", "error"),
-    [(BUSY, CommandFailed), (TIMED_OUT, CommandTimedOut), ((0, "7_0|q-00", ""), UnreadableOutput)],
+    [(BUSY, CommandFailed), (TIMED_OUT, CommandTimedOut), ((0, f"{HEADER}7_0|q-00", ""), UnreadableOutput)],
 )
 def test_query_that_fails(answer, error):
     """It says nothing of the jobs, and is never taken for an empty queue."""
@@ -161,6 +165,9 @@ def test_variables_of_commands(monkeypatch):
         "TMPDIR": "/tmp",
         "SGE_ROOT": "/sge",
         "COLOUR": "red",
+        "SQUEUE_PARTITION": "p",
+        "SCANCEL_STATE": "RUNNING",
+        "SACCT_FORMAT": "x",
     }
     for name, value in given.items():
         monkeypatch.setenv(name, value)

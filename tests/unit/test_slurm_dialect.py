@@ -123,7 +123,6 @@ def test_query():
     argv = SlurmDialect(squeue="/opt/squeue", clusters="c").query_argv(["q-0001", "r-0002"])
     assert [
         "/opt/squeue",
-        "--noheader",
         "--clusters=c",
         "--states=all",
         f"--user={os.getuid()}",
@@ -198,12 +197,13 @@ def test_unreadable_lists_of_elements(text):
         expand_elements(text)
 
 
+HEADER = "JOBID|NAME|STATE|PRIORITY|NODELIST|REASON\n"
 ROW = "7_[2-3%1]|q-0001|PENDING|10||Resources\n"
 
 
 def test_rows():
     """A row for many elements is a job for each; a cluster's name and blank lines are passed over."""
-    text = f"CLUSTER: party\n\n{ROW}8|other|RUNNING|10|n[1-2]|a|b\n"
+    text = f"CLUSTER: party\n{HEADER}\n{ROW}CLUSTER: other\n{HEADER}8|other|RUNNING|10|n[1-2]|a|b\n"
     assert [
         Job("7", 2, "q-0001", JobState.PENDING, "Resources"),
         Job("7", 3, "q-0001", JobState.PENDING, "Resources"),
@@ -215,19 +215,19 @@ def test_rows():
 def test_half_lines(cut):
     """A torn line tells nothing, and so nothing is taken from the whole answer."""
     with pytest.raises(ValueError, match="not a "):
-        SLURM.parse_query(ROW + ROW[:cut])
+        SLURM.parse_query(HEADER + ROW + ROW[:cut])
 
 
-@pytest.mark.parametrize("text", ["slurm_load_jobs error: x\n", "a|b|c|d|e|f\n", "7_[1,...]|q|PENDING|1||x\n"])
+@pytest.mark.parametrize("text", ["a|b|c|d|e|f\n", "7_[1,...]|q|PENDING|1||x\n", "\x00\ufffd<garbage>|||\n", "99\n"])
 def test_unreadable_rows(text):
     """What is no row is an error, not a missing job."""
     with pytest.raises(ValueError, match="not a "):
-        SLURM.parse_query(text)
+        SLURM.parse_query(HEADER + text)
 
 
 def test_unknown_state_is_kept():
     """A state of a later Slurm is not guessed."""
-    [job] = SLURM.parse_query("7|q|BRAND_NEW|10|n1|None\n")
+    [job] = SLURM.parse_query(f"{HEADER}7|q|BRAND_NEW|10|n1|None\n")
     assert (JobState.UNKNOWN, "None") == (job.state, job.reason)
 
 
@@ -245,12 +245,14 @@ def test_unknown_state_is_kept():
         ("JobHoldMaxRequeue", "ERROR"),
         ("BadConstraints", "HOPELESS"),
         ("PartitionTimeLimit", "HOPELESS"),
+        ("PartitionConfig", "HOPELESS"),
+        ("MaxMemPerLimit", "HOPELESS"),
         ("QOSMaxWallDurationPerJobLimit", "HOPELESS"),
     ],
 )
 def test_reasons_to_wait(reason, state):
     """Waits, faults and hopeless requests are told apart by whole reasons, never by parts of them."""
-    assert [state] == [job.state.name for job in SLURM.parse_query(f"7|q|PENDING|10||{reason}\n")]
+    assert [state] == [job.state.name for job in SLURM.parse_query(f"{HEADER}7|q|PENDING|10||{reason}\n")]
 
 
 @pytest.mark.parametrize(

@@ -172,13 +172,13 @@ def test_driver_rescues_what_a_dead_job_left(work_dir):
     """What the workers of an element were still writing is found by its name, and published; others' is not."""
     for element, pid in ((3, 1), (3, 2), (30, 1)):
         append(make_segments(work_dir, interval=1e9, element=element, pid=pid), RECORDS[1])
-    names = work_dir.unfinished_workers(1, 3)
+    names = work_dir.unfinished_workers(1, [3])
     assert ["0001-000003-node-1-1f", "0001-000003-node-2-1f"] == names
     work_dir.rescue(names[:1])
     assert ["0001-000003-node-1-1f.0.000000"] == os.listdir(work_dir.layout.spool_new)
     work_dir.rescue(names[1:])
-    assert [] == work_dir.unfinished_workers(1, 3)
-    assert ["0001-000030-node-1-1f"] == work_dir.unfinished_workers(1, 30)
+    assert [] == work_dir.unfinished_workers(1, [3])
+    assert ["0001-000030-node-1-1f"] == work_dir.unfinished_workers(1, [30])
     work_dir.rescue([])
     assert 1 == len(os.listdir(work_dir.layout.spool_tmp))
 

@@ -151,7 +151,7 @@ def test_all_are_killed(tmp_path):
     os.killpg(job.process.pid, signal.SIGKILL)
     job.end()
     assert {} == returned(records_of(work_dir))
-    [name] = work_dir.unfinished_workers(1, 0)
+    [name] = work_dir.unfinished_workers(1, [0])
     work_dir.rescue([name])
     records = records_of(work_dir)
     assert {0: 0, 1: 1} == returned(records)

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -13,10 +13,9 @@ from pypoolparty.ledger import Ledger
 from pypoolparty.policy import Policy
 from pypoolparty.states import Limits
 from tests.unit import laws
-from tests.unit.world import Faults, World
+from tests.unit.faults import CHANCES, NOT_TOO_OFTEN, Faults
+from tests.unit.world import World
 
-NO_CHANCES = {"array_limit", "job_limit", "file_delay", "memory", "doubted_is_taken"}
-CHANCES = [item.name for item in fields(Faults) if item.name not in NO_CHANCES]
 INFINITE = float("inf")
 
 policies = st.builds(
@@ -36,12 +35,12 @@ chances = st.dictionaries(st.sampled_from(CHANCES), st.sampled_from([0.05, 0.2, 
 def worlds(draw):
     """Draw a world, and how much goes wrong in it."""
     faults = draw(chances)
-    for name in ("query_fails", "hides"):
+    for name in NOT_TOO_OFTEN:
         faults[name] = min(0.6, faults.get(name, 0.0))  # else nothing is ever learned, which is no fault of ours
     more = {
         "array_limit": draw(st.sampled_from([INFINITE, 1, 3])),
         "job_limit": draw(st.sampled_from([INFINITE, INFINITE, 1, 3])),
-        "file_delay": draw(st.sampled_from([0, 1, 8])),
+        "file_delay": draw(st.sampled_from([0, 1, 8, 60])),
         "memory": draw(st.sampled_from([0, 20, 300])),
         "doubted_is_taken": draw(st.sampled_from([0.0, 0.6, 1.0])),
     }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from ..latch import Latch
 from ..scheduler import Scheduler
 from ..states import Job, Limits
 from ._calls import ThreadedCaller
@@ -41,10 +43,11 @@ class Driver:
     ) -> None:
         self.scheduler, self.polling_interval, self.clock = scheduler, polling_interval, clock
         self._say = say
-        self._condition = threading.Condition()
-        self._is_woken = False
         self._runs: list[MapRun] = []
-        self._arrivals: list[MapRun] = []
+        # The user's thread may be interrupted at any instant, and shares no lock with the driver's.
+        self._arrivals: queue.SimpleQueue[MapRun] = queue.SimpleQueue()
+        self._wakings: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._starting = threading.Lock()
         self._aborting: tuple[BaseException, bool | None] | None = None
         self._is_closing = False
         self._caller = ThreadedCaller(self.wake)
@@ -53,13 +56,14 @@ class Driver:
         self._queried = float("-inf")
         self._is_querying = False
         self._thread: threading.Thread | None = None
+        self._is_over = Latch()
 
     # ------------------------------------------------------------------ from other threads
 
     def start(self, run: MapRun) -> None:
         """Take over a map."""
-        with self._condition:
-            self._arrivals.append(run)
+        self._arrivals.put(run)
+        with self._starting:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._drive, name="pypoolparty-driver", daemon=True)
                 self._thread.start()
@@ -67,52 +71,66 @@ class Driver:
 
     def wake(self) -> None:
         """Have the thread look now."""
-        with self._condition:
-            self._is_woken = True
-            self._condition.notify_all()
+        self._wakings.put(None)
 
     def close(self) -> None:
         """End the thread when its last map has ended."""
-        with self._condition:
-            self._is_closing = True
+        self._is_closing = True
         self.wake()
 
     def abort(self, error: BaseException, keep: bool | None) -> None:
         """End all maps now; what has no outcome yet gets `error`."""
-        with self._condition:
-            self._aborting = (error, keep)
+        self._aborting = (error, keep)
         self.wake()
 
     def join(self, timeout: float | None = None) -> None:
         """Wait for the thread's end."""
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
-            thread.join(timeout)
+            # Not by the thread's own join: interrupted once, that takes the thread for ended (CPython issue 45274).
+            self._is_over.wait(timeout)
+
+    def has_ended(self) -> bool:
+        """Whether the thread is over, or never began."""
+        return self._thread is None or self._is_over.is_set()
 
     # ------------------------------------------------------------------ the thread
 
     def _drive(self) -> None:
+        try:
+            self._step_for_ever()
+            self._caller.close()
+            self.scheduler.close()
+        finally:
+            self._is_over.set()
+
+    def _step_for_ever(self) -> None:
         pause = SHORTEST_PAUSE
         while True:
             is_busy = self._step()
-            with self._condition:
-                if not self._runs and not self._arrivals and self._is_closing:
-                    break
-                pause = SHORTEST_PAUSE if is_busy else min(LONGEST_PAUSE, pause * GROWTH)
-                if not self._is_woken:
-                    self._condition.wait(pause if self._runs else None)
-                if self._is_woken:
-                    self._is_woken, pause = False, SHORTEST_PAUSE
-        self._caller.close()
-        self.scheduler.close()
+            if not self._runs and self._is_closing and self._arrivals.empty():
+                break
+            pause = SHORTEST_PAUSE if is_busy else min(LONGEST_PAUSE, pause * GROWTH)
+            if self._is_woken_within(pause if self._runs else None):
+                pause = SHORTEST_PAUSE
+
+    def _is_woken_within(self, seconds: float | None) -> bool:
+        """Wait until somebody wakes this thread, or for so long."""
+        try:
+            self._wakings.get(timeout=seconds)
+        except queue.Empty:
+            return False
+        while not self._wakings.empty():
+            self._wakings.get()
+        return True
 
     def _step(self) -> bool:
         """Let every map take one step; return whether any did something."""
-        with self._condition:
-            self._runs += self._arrivals
-            self._arrivals = []
-            aborting, self._aborting = self._aborting, None
+        while not self._arrivals.empty():
+            self._runs.append(self._arrivals.get())
+        aborting = self._aborting
         if aborting is not None:
+            self._aborting = None
             for run in self._runs:
                 run.abort(*aborting)
         is_busy = self._caller.settle()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -11,9 +9,7 @@ from typing import Any
 
 from ..cause import refine
 from ..chunks import runs_of, tasks_of
-from ..command import backoff
 from ..decide import Action, Finish, GiveUp, Inspect, Plan, Send, Withdraw, decide
-from ..errors import SchedulerError, WorkDirError
 from ..events import (
     Accepted,
     Closed,
@@ -29,22 +25,23 @@ from ..events import (
 )
 from ..ledger import Batch, Ledger
 from ..policy import Policy
-from ..scheduler import Receipt, Scheduler, Target
+from ..scheduler import Receipt, Scheduler
 from ..states import Death, Job, JobState, Outcome, Report
 from ..verdict import error_of
-from ..work_dir import DISK_FULL, Segment, WorkDir
+from ..work_dir import Segment, WorkDir
 from ._calls import Caller
+from ._cancelling import TRIES, Cancellation, lingering, targets_of
 from ._collect import Delivery, Harvest, harvest
 from ._options import Options, Sink
 from ._submission import describe, planned, submission_of, throttle_of
+from ._trouble import Trouble
 
 __all__ = ["MapRun", "Options", "Sink"]
 
 REFRESH_SECONDS = 2.0
 GOODBYE_SECONDS = 1.0
 DOUBT_SECONDS = 60.0
-FULL_DISK_SECONDS = 1.0
-CANCEL_TRIES = 3
+FULL_REFUSALS_TO_TELL = 5
 
 
 class MapRun:
@@ -72,12 +69,12 @@ class MapRun:
         self._refreshed = float("-inf")
         self._finishing_since: float | None = None
         self._harvested: tuple[list[Segment], Harvest] | None = None
-        self._paused_until = float("-inf")
-        self._is_paused = False
+        self._trouble = Trouble(work_dir.path, options.tell)
         self._elsewhere = 0
         self._last_submission = work_dir.last_submission()
         self._is_aborted = False
-        self._is_cancelling = False
+        self._is_broken = False
+        self._cancellations: list[Cancellation] = []
         self._has_failures = False
 
     def refuse_tasks(self, failed: Mapping[int, Exception]) -> None:
@@ -92,6 +89,9 @@ class MapRun:
         """Deliver what an earlier main process has left."""
         self._has_failures = any(not success for _, success, _ in deliveries)
         self.work_dir.log({"event": "Resumed", "done": self.ledger.n_done})
+        left = lingering(self.ledger, self.policy.is_array)
+        if left:
+            self._cancellations.append(Cancellation(left))
         if deliveries:
             self.sink.deliver(deliveries)
 
@@ -103,17 +103,20 @@ class MapRun:
         `elsewhere` is how many queue-jobs the pool's other maps have in the queue.
         """
         self._caller, self._elsewhere = caller, elsewhere
-        if now < self._paused_until:
+        if now < self._trouble.until:
             return False
+        if self._is_broken:
+            return self._leave(now)
         self.work_dir.beat()
         self._take_answers()
+        self._cancel_again(now)
         is_busy = self._collect(now)
         if self._finishing_since is not None:
             return self._finish(now) or is_busy
         for action in decide(self.ledger, self.policy, now, elsewhere):
             self._perform(action, now)
             is_busy = True
-        self._is_paused = False
+        self._trouble.end()
         return is_busy
 
     def _call(self, function: Callable[[], Any], then: Callable[[Any, Exception | None], None]) -> None:
@@ -220,8 +223,12 @@ class MapRun:
         if receipt.missing and receipt.refusal is not None:
             self._apply(Refused(number, missing, receipt.refusal, receipt.words), now)
             self.options.say(f"{self.scheduler.name} did not take a submission: {receipt.words}")
+            if self.ledger.full_refusals == FULL_REFUSALS_TO_TELL and not self.ledger.live:
+                self.options.tell(
+                    f"no room for queue-jobs, which is waited for; {self.scheduler.name}: {receipt.words}"
+                )
         elif receipt.missing:
-            self._apply(Doubted(number, missing, receipt.words), now)
+            self._apply(Doubted(number, missing, receipt.words, receipt.suspected), now)
             self.options.say(f"no answer to a submission ({receipt.words}); looking for it by name")
         else:
             n = sum(missing[1::2]) - sum(missing[0::2]) if missing else len(elements)
@@ -262,12 +269,14 @@ class MapRun:
         stuck = {k for k, _, _ in action.elements if batch.elements[k].state in in_the_way}
         # One that was terminated and waits once more was requeued.
         stuck |= {k for k, report, _ in action.elements if report and batch.elements[k].state is JobState.PENDING}
+        # One that was only not to be seen would take up room in the queue for ever.
+        stuck |= {k for k, report, _ in action.elements if report and batch.elements[k].missing >= 2}
         if stuck:
             self._cancel([batch], stuck)
 
     def _collect_rescued(self, action: Inspect, now: float) -> None:
-        for k, _, _ in action.elements:
-            self.work_dir.rescue(self.work_dir.unfinished_workers(action.submission, k))
+        elements = [k for k, _, _ in action.elements]
+        self.work_dir.rescue(self.work_dir.unfinished_workers(action.submission, elements))
         self._refreshed = float("-inf")
         while self._collect(now):
             self._refreshed = float("-inf")
@@ -278,10 +287,12 @@ class MapRun:
         if not elements:
             return found
         for table in self.ledger.batches[submission].tables:
-            for ichunk, worker in sorted(self.work_dir.claims(table).items()):
-                number, element, _ = worker.split("-", 2) if worker.count("-") >= 2 else ("0", "0", "")
-                if int(number) == submission and int(element) in elements:
-                    found.setdefault(int(element), []).append((table, ichunk))
+            claims = self.work_dir.claims(table)
+            # Chunks are many more than workers: a name is looked into once.
+            owners = {name: _element_of(name, submission) for name in set(claims.values())}
+            own = {name: element for name, element in owners.items() if element in elements}
+            for ichunk in sorted(ichunk for ichunk, name in claims.items() if name in own):
+                found.setdefault(own[claims[ichunk]], []).append((table, ichunk))
         return found
 
     def _give_up(self, action: GiveUp, now: float) -> None:
@@ -301,23 +312,27 @@ class MapRun:
     def asked_names(self) -> dict[str, int]:
         """Return the names to ask the scheduler for, and the submission of each."""
         names: dict[str, int] = {}
-        for batch in self.ledger.active_batches():
-            if batch.in_flight is None and (batch.n_live or batch.doubted is not None):
+        # Where there is no room for more, duplicates that are not needed may be what takes it up.
+        is_full = self.ledger.full_refusals > 0
+        batches = list(self.ledger.batches.values()) if is_full else self.ledger.active_batches()
+        for batch in () if self._is_broken else batches:
+            is_there = batch.n_live or batch.doubted is not None or (is_full and batch.job_ids)
+            if batch.in_flight is None and is_there:
                 if self.policy.is_array:
                     names[batch.name] = batch.number
                 else:
                     for k, element in enumerate(batch.elements):
-                        if not element.is_ended and k not in batch.unsent:
+                        if (not element.is_ended and k not in batch.unsent) or (is_full and element.job_id):
                             names[f"{batch.name}-{k}"] = batch.number
         return names
 
     def observe(self, jobs: list[Job], asked: Mapping[str, int], now: float) -> None:
         """Take the answer to a query."""
-        if self.is_closed:
+        if self.is_closed or self._is_broken:
             return
         for event in self.ledger.observe(jobs, sorted(set(asked.values())), now):
             self._apply(event, now)
-        for batch in self.ledger.active_batches():
+        for batch in list(self.ledger.batches.values()):
             if batch.risen and self._finishing_since is None:
                 risen, batch.risen = batch.risen, set()
                 self._cancel([batch], risen)
@@ -326,7 +341,7 @@ class MapRun:
 
     def abort(self, error: BaseException, keep: bool | None) -> None:
         """End the map as it is: what has no outcome gets `error`."""
-        if self.is_closed or self.ledger.is_done:
+        if self.is_closed or self._is_broken or self.ledger.is_done:
             return  # it is just leaving
         self._has_failures = True
         self.keep = keep
@@ -335,28 +350,39 @@ class MapRun:
         self._finishing_since = self.now()
 
     def break_down(self, error: Exception) -> None:
-        """Wait if the disk is full; else end the map, for what went wrong can not be mended here."""
-        if isinstance(error, OSError) and error.errno in DISK_FULL:
-            self._paused_until = self.now() + FULL_DISK_SECONDS
-            if not self._is_paused:
-                self._is_paused = True
-                self.options.tell(f"no room in {self.work_dir.path}: the map waits until there is ({error})")
+        """Wait if it may pass; else end the map, for what went wrong can not be mended here."""
+        if self._is_broken:
+            self.is_closed = True
             return
-        if not os.path.isdir(self.work_dir.path):
-            gone = WorkDirError(f"the work_dir {self.work_dir.path!r} was deleted under the running map")
-            gone.__cause__ = error
-            error = gone
-        self.sink.fail(error)
+        if not self._is_aborted and self._trouble.may_pass(error, self.now()):
+            return
+        if self._is_aborted and isinstance(error, OSError):
+            self._tell_how_to_go_on()
+        self.sink.fail(self._trouble.explain(error))
         try:
             self._cancel([b for b in self.ledger.batches.values() if b.n_live], None)
         finally:
+            self._is_broken = True
+            self.is_closed = not self._cancellations
             self.work_dir.abandon()
-            self.is_closed = True
+
+    def _tell_how_to_go_on(self) -> None:
+        self.options.tell(
+            f"interrupted when {self.ledger.n_done} of {self.ledger.n} tasks were done; "
+            f"to go on: pypoolparty.resume({self.work_dir.path!r})"
+        )
+
+    def _leave(self, now: float) -> bool:
+        """See to it that nothing is left in the queue of a map that is broken."""
+        self._take_answers()
+        self._cancel_again(now)
+        self.is_closed = not self._cancellations
+        return self.is_closed
 
     def _finish(self, now: float) -> bool:
         """Leave nothing behind: wait a moment for workers that are about to leave, cancel the others, close."""
         assert self._finishing_since is not None
-        if self._is_cancelling or any(b.in_flight is not None for b in self.ledger.batches.values()):
+        if self._cancellations or any(b.in_flight is not None for b in self.ledger.batches.values()):
             return False
         doubted = [b for b in self.ledger.batches.values() if b.doubted is not None and b.doubted_absent < 2]
         if doubted and now - self._finishing_since < DOUBT_SECONDS:
@@ -391,39 +417,40 @@ class MapRun:
         return any_left
 
     def _cancel(self, batches: list[Batch], elements: set[int] | None) -> None:
-        """Cancel queue-jobs of these batches, in one call."""
-        targets: list[Target] = []
-        for batch in batches:
-            if self.policy.is_array:
-                chosen = None if elements is None else tuple(sorted(elements))
-                targets += [Target(job_id, chosen) for job_id in batch.job_ids]
-            else:
-                for k, element in enumerate(batch.elements):
-                    is_doomed = not element.is_ended or element.is_under_inspection
-                    is_meant = is_doomed if elements is None else k in elements
-                    if is_meant and element.job_id:
-                        targets.append(Target(element.job_id))
-        if not targets:
+        """Cancel queue-jobs of these batches, in one call; None: all that may be there."""
+        targets = [target for batch in batches for target in targets_of(batch, elements, self.policy.is_array)]
+        if targets:
+            self._cancellations.append(Cancellation(targets))
+            self._cancel_again(self.now())
+
+    @property
+    def _is_leaving(self) -> bool:
+        return self._is_broken or self._finishing_since is not None
+
+    def _cancel_again(self, now: float) -> None:
+        """Call for all that is to be cancelled now."""
+        for cancellation in self._cancellations:
+            if cancellation.is_due(now, self._is_leaving):
+                self._call_to_cancel(cancellation)
+
+    def _call_to_cancel(self, cancellation: Cancellation) -> None:
+        cancellation.is_under_way = True
+        self._call(
+            lambda: self.scheduler.cancel(cancellation.targets),
+            lambda _, error: self._cancelled(cancellation, error),
+        )
+
+    def _cancelled(self, cancellation: Cancellation, error: Exception | None) -> None:
+        if error is None:
+            self._cancellations.remove(cancellation)
             return
-        self._is_cancelling = elements is None
-        self._call(lambda: self._cancel_patiently(targets), self._cancelled)
-
-    def _cancel_patiently(self, targets: list[Target]) -> None:
-        """Cancel (in the thread for calls); a scheduler that has a bad moment is asked again."""
-        for failures in range(1, CANCEL_TRIES + 1):
-            try:
-                return self.scheduler.cancel(targets)
-            except SchedulerError:
-                if failures == CANCEL_TRIES:
-                    raise
-            time.sleep(backoff(failures, 1.0, 10.0, jitter=0.0))
-        return None
-
-    def _cancelled(self, _: None, error: Exception | None) -> None:
-        if error is not None:
+        goes_on = cancellation.has_failed(error, self.now(), self._is_leaving)
+        if not goes_on or cancellation.failures == TRIES:
             self.options.tell(f"cancelling queue-jobs of {self.session_id} failed: {error}")
-            self.work_dir.log({"event": "CancelFailed", "words": str(error)})
-        self._is_cancelling = False
+        if not goes_on:
+            if not self._is_broken:
+                self.work_dir.log({"event": "CancelFailed", "words": str(error)})
+            self._cancellations.remove(cancellation)
 
     def _close(self) -> None:
         """Close the archives; keep the folder if anything in it is worth a look."""
@@ -437,11 +464,15 @@ class MapRun:
         self.work_dir.close()
         self.is_closed = True
         if keep and self._is_aborted:
-            self.options.tell(
-                f"interrupted when {self.ledger.n_done} of {self.ledger.n} tasks were done; "
-                f"to go on: pypoolparty.resume({self.work_dir.path!r})"
-            )
+            self._tell_how_to_go_on()
         elif keep:
             self.options.say(f"the work_dir is kept: {self.work_dir.path}")
         else:
             self.work_dir.remove()
+
+
+def _element_of(worker: str, submission: int) -> int:
+    """Return the element of a worker of this submission; -1 of others, and of a name that is torn."""
+    number, _, rest = worker.partition("-")
+    element, dash, _ = rest.partition("-")
+    return int(element) if dash and int(number) == submission else -1

@@ -55,8 +55,10 @@ _ERROR_REASONS = {
 # Whole reasons of a pending job that asks for what this cluster will never give.
 _HOPELESS_REASON = re.compile(
     r"BadConstraints|PartitionConfig|PartitionTimeLimit|PartitionNodeLimit|InvalidAccount|InvalidQOS|AccountNotAllowed"
-    r"|QOSNotAllowed|(?:QOS|Assoc)Max\w+Per(?:Job|Node)(?:Limit)?|(?:QOS|Assoc)(?:Max|Grp)Wall\w*"
+    r"|MaxMemPerLimit|QOSMin\w+|QOSNotAllowed|(?:QOS|Assoc)Max\w+Per(?:Job|Node)(?:Limit)?|(?:QOS|Assoc)(?:Max|Grp)Wall\w*"
 )
+# A QOS may refuse at once what others keep pending (DenyOnLimit).
+_DENIED = re.compile(r"\b(?:QOS|Assoc)(?:Max\w+Per(?:Job|Node)|MaxWall|Min)\w*")
 
 # The scheduler's words when it does not take a submission, and what they mean.
 _NEVER = (
@@ -92,25 +94,30 @@ _JOB_LIMIT = (
     "Job count limit",
     "AssocMaxSubmit",
     "QOSMaxSubmit",
+    "Slurm temporarily unable to accept job",  # MaxJobCount
+)
+# The request is on its way when this is said: it may be done all the same.
+_DOUBTFUL = (
+    "Socket timed out",
+    "Connection timed out",
+    "Slurm controller not responding",
+    "Zero Bytes were transmitted",
+    "Transport endpoint",
 )
 _LATER = (
-    "Socket timed out",
     "Unable to contact slurm controller",
     "Unable to connect",
     "munge",
     "Connection refused",
-    "Connection timed out",
-    "Slurm temporarily unable",
-    "Slurm controller not responding",
     "Resource temporarily unavailable",
-    "Zero Bytes were transmitted",
-    "Transport endpoint",
     "authentication",
     "in some slurmdb",
 )
 _GONE = ("Invalid job id", "Job/step already completing or completed", "already completing or completed")
 
 _FORMAT = "%i|%j|%T|%Q|%N|%r"
+# The header is where the answer begins: without it there is none, whatever else was printed.
+_HEADER = "JOBID|NAME|STATE|PRIORITY|NODELIST|REASON"
 
 
 @dataclass(frozen=True)
@@ -189,9 +196,12 @@ class SlurmDialect:
                 return found[1]
         raise ValueError(f"no job id in {text!r}")
 
-    def refusal(self, completed: Completed) -> Refusal:
-        """Return why sbatch failed, by its words."""
-        words = (completed.stderr + completed.stdout).lower()
+    def refusal(self, completed: Completed) -> Refusal | None:
+        """Return why sbatch failed, by its words; None: it may have done it all the same."""
+        text = completed.stderr + completed.stdout
+        if _DENIED.search(text):
+            return Refusal.NEVER
+        words = text.lower()
         for refusal, known in (
             (Refusal.ARRAY_SIZE, ("Invalid job array specification",)),
             (Refusal.JOB_LIMIT, _JOB_LIMIT),
@@ -200,13 +210,13 @@ class SlurmDialect:
         ):
             if any(phrase.lower() in words for phrase in known):
                 return refusal
-        return Refusal.UNKNOWN
+        is_doubtful = "error" not in words or any(phrase.lower() in words for phrase in _DOUBTFUL)
+        return None if is_doubtful else Refusal.UNKNOWN
 
     def query_argv(self, names: Sequence[str]) -> list[str]:
         """Return the squeue for our jobs of these names, finished ones too while Slurm remembers them."""
         return [
             self.squeue,
-            "--noheader",
             *self._clusters(),
             "--states=all",
             f"--user={os.getuid()}",
@@ -215,12 +225,15 @@ class SlurmDialect:
         ]
 
     def parse_query(self, text: str) -> list[Job]:
-        """Return a job for each element."""
+        """Return a job for each element; what sites print around the table is passed over."""
         jobs: list[Job] = []
-        for line in text.splitlines():
-            fields = line.strip().split("|", 5)
-            if len(fields) == 1 and (not line.strip() or line.startswith("CLUSTER:")):
-                continue
+        lines = [line.strip() for line in text.split("\n")]
+        if _HEADER not in lines:
+            raise ValueError(f"not a table of squeue: {text[:200]!r}")
+        for line in lines[lines.index(_HEADER) + 1 :]:
+            if line == _HEADER or ("|" not in line and not line[:1].isdigit()):
+                continue  # of another cluster, or none of a row's beginning
+            fields = line.split("|", 5)
             found = re.fullmatch(r"(\d+)(?:_(\d+|\[.*\]))?", fields[0])
             if len(fields) < 6 or found is None:
                 raise ValueError(f"not a row of squeue: {line!r}")

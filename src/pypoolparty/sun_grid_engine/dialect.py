@@ -54,10 +54,10 @@ _LATER = (
     "unable to contact qmaster",
     "can't connect",
     "commlib",
-    "got no response",
-    "timeout",
     "unable to send",
 )
+# The request was sent when this is said: it may be done all the same.
+_DOUBTFUL = ("got no response", "timeout")
 _GONE = ("does not exist", "has already been deleted", "is already in deletion", "already in deletion")
 
 
@@ -133,9 +133,11 @@ class GridEngineDialect:
                 return found[1]
         raise ValueError(f"no job id in {text!r}")
 
-    def refusal(self, completed: Completed) -> Refusal:
-        """Return why qsub failed, by its words."""
+    def refusal(self, completed: Completed) -> Refusal | None:
+        """Return why qsub failed, by its words; None: it may have done it all the same."""
         words = (completed.stderr + completed.stdout).lower()
+        if not words.strip() or any(phrase in words for phrase in _DOUBTFUL):
+            return None
         for refusal, known in (
             (Refusal.ARRAY_SIZE, _ARRAY_SIZE),
             (Refusal.JOB_LIMIT, _JOB_LIMIT),
@@ -152,9 +154,9 @@ class GridEngineDialect:
 
     def parse_query(self, text: str) -> list[Job]:
         """Return a job for each element in the queue."""
-        start = text.find("<?xml")
+        start = max(0, text.find("<?xml"))  # sites print banners before it, and after it
         try:
-            root = ElementTree.fromstring(_repaired(text[start:] if start > 0 else text))
+            root = ElementTree.fromstring(_repaired(text[start : text.rfind(">") + 1]))
         except ElementTree.ParseError as error:
             raise ValueError(f"not the XML of qstat: {error}") from error
         jobs: list[Job] = []

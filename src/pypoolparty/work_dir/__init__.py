@@ -4,11 +4,12 @@ from ._layout import FORMAT_VERSION, Layout
 from ._safety import read_session
 from ._spool import Record, RecordKind, Segment
 from ._tasks import TasksWriter
-from ._work_dir import DISK_FULL, NewMap, WorkDir, escape_for_job_script, make_session_id
+from ._work_dir import DISK_FULL, UNREADABLE, NewMap, WorkDir, escape_for_job_script, make_session_id
 
 __all__ = [
     "DISK_FULL",
     "FORMAT_VERSION",
+    "UNREADABLE",
     "Layout",
     "NewMap",
     "Record",

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..archive import open_private
 from ..errors import StillInUse
+from ..worker import write_all
 
 BEAT_SECONDS = 15.0
 STALE_SECONDS = 120.0
@@ -19,7 +20,8 @@ class DriverLock:
     """Says whose work_dir it is.
 
     The lock is a file that appears with its content (by link, which fails if it is there). A driver on the same
-    host is alive if its process is; one on another host is, while the file's time keeps moving.
+    host is alive if its process is; one on another host is, while the file's time keeps moving. So is one of this
+    very process, which may have been unable to remove its lock.
     """
 
     def __init__(self, path: str) -> None:
@@ -51,35 +53,52 @@ class DriverLock:
     def _link(self, mine: str, now: float) -> None:
         for _ in range(5):
             try:
-                return os.link(mine, self.path)
+                return self._appear(mine)
             except FileExistsError:
                 pass
-            holder = self._holder()
+            holder = _read(self.path)
             if holder is None:
                 continue  # released in between
             if _is_alive(holder, now):
-                raise StillInUse(
-                    f"the work_dir {os.path.dirname(self.path)!r} is in use by process {holder['pid']} "
-                    f"on host {holder['host']!r}; let it end, or end it, and try again"
+                who = (
+                    f"process {holder['pid']} on host {holder['host']!r}" if holder["pid"] else "one who just takes it"
                 )
-            # The one rename that succeeds takes the dead driver's lock away; all then try to link anew.
-            try:
-                os.rename(self.path, f"{mine}.dead")
-                os.unlink(f"{mine}.dead")
-            except FileNotFoundError:
-                continue
+                raise StillInUse(
+                    f"the work_dir {os.path.dirname(self.path)!r} is in use by {who}; "
+                    "let it end, or end it, and try again"
+                )
+            self._take_away(holder, f"{mine}.dead")
         raise StillInUse(f"the lock {self.path!r} can not be had: others keep taking it")
 
-    def _holder(self) -> dict[str, Any] | None:
+    def _take_away(self, dead: dict[str, Any], aside: str) -> None:
+        """Take a dead driver's lock away: the one rename that succeeds does it, and all then try to link anew."""
         try:
-            with open(self.path, "rb") as stream:
-                holder = json.loads(stream.read())
-                holder["beaten"] = os.fstat(stream.fileno()).st_mtime
+            os.rename(self.path, aside)
         except FileNotFoundError:
-            return None
-        except ValueError:
-            return {"host": "", "pid": 0, "started": "", "token": "", "beaten": 0.0}
-        return dict(holder)
+            return
+        taken = _read(aside)
+        if taken is not None and taken["token"] != dead["token"]:
+            os.rename(aside, self.path)  # another one was faster, and lives: give it back
+        else:
+            os.unlink(aside)
+
+    def _appear(self, mine: str) -> None:
+        """Let the lock appear with its content; where there are no hard links, an instant before it."""
+        try:
+            os.link(mine, self.path)
+        except FileExistsError:
+            raise
+        except OSError:
+            with open(mine, "rb") as stream:
+                content = stream.read()
+            fd = open_private(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+            try:
+                write_all(fd, [content])
+            except BaseException:
+                os.unlink(self.path)
+                raise
+            finally:
+                os.close(fd)
 
     def beat(self) -> None:
         """Show that this driver is alive; cheap to call often."""
@@ -89,14 +108,29 @@ class DriverLock:
 
     def release(self) -> None:
         """Give the lock back, if it still is ours."""
-        holder = self._holder()
+        holder = _read(self.path)
         if holder is not None and holder["token"] == self._token:
             os.unlink(self.path)
 
 
+def _read(path: str) -> dict[str, Any] | None:
+    try:
+        with open(path, "rb") as stream:
+            content, beaten = stream.read(), os.fstat(stream.fileno()).st_mtime
+    except FileNotFoundError:
+        return None
+    try:
+        holder = json.loads(content)
+    except ValueError:  # it has its content a moment later, or never
+        holder = {"host": "", "pid": 0, "started": "", "token": ""}
+    return {**holder, "beaten": beaten}
+
+
 def _is_alive(holder: dict[str, Any], now: float) -> bool:
     if holder["host"] == os.uname().nodename:
-        return bool(holder["started"]) and _started(holder["pid"]) == holder["started"]
+        lives = bool(holder["started"]) and _started(holder["pid"]) == holder["started"]
+        if not lives or holder["pid"] != os.getpid():
+            return lives
     return bool(now - holder["beaten"] < STALE_SECONDS)
 
 

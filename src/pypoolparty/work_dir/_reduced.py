@@ -77,7 +77,7 @@ def read_reduced(path: str, suffix: str) -> Iterator[tuple[int, bytes]]:
     if not os.path.exists(path):
         return
     with os.fdopen(open_checked(path), "rb") as stream:
-        for member in scan(path):
+        for member in scan(stream.fileno()):
             stem, _, ending = member.name.rpartition(".")
             if not member.is_intact or ending.rstrip("s") != suffix.rstrip("s"):
                 continue

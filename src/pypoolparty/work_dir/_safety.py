@@ -59,6 +59,8 @@ def read_session(path: str) -> dict[str, Any]:
         raise NotAWorkDir(f"{path!r} is no work_dir: it has no session.json") from error
     except ValueError as error:
         raise Damaged(f"session.json in {path!r} can not be read: {error}") from error
+    if not isinstance(session, dict):
+        raise Damaged(f"session.json in {path!r} can not be read: it is no object")
     version = session.get("format_version")
     if version != FORMAT_VERSION:
         raise WrongVersion(f"{path!r} has format {version!r}; this version reads format {FORMAT_VERSION}")

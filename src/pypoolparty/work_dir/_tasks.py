@@ -25,7 +25,7 @@ class TasksWriter:
     def __init__(self, tasks_path: str, index_path: str) -> None:
         self.n = 0
         self.failed: dict[int, Exception] = {}
-        self._archive = Archive(tasks_path)
+        self._archive = Archive(tasks_path, repeats=False)
         fd = open_private(index_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         self._index = open(fd, "wb", buffering=1 << 20)
         self._block: list[bytes] = []

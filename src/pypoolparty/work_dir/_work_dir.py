@@ -24,6 +24,7 @@ from ._spool import Record, Segment, read_segment
 from ._tasks import TasksWriter
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+UNREADABLE = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT)  # what a network file system says in a bad moment
 _PROBE = ".probe"
 # Started as: job.sh PYTHON WORK_DIR SUBMISSION [ELEMENT], with escapes for printf's %b in WORK_DIR.
 _JOB_SCRIPT = """\
@@ -73,6 +74,7 @@ class WorkDir:
         self._probes = 0
         self._lock = DriverLock(self.layout.lock)
         self._spool_seen = 0
+        self._discarded: set[str] = set()
 
     # ------------------------------------------------------------------ making and removing
 
@@ -268,32 +270,46 @@ class WorkDir:
         if refresh:
             self._refresh(self.layout.spool_new)
         names = sorted(name for name in os.listdir(self.layout.spool_new) if not name.startswith("."))
+        names = [name for name in names if name not in self._discarded] if self._discarded else names
         segments = []
         for name in names[:most]:
             try:
                 segments.append(read_segment(os.path.join(self.layout.spool_new, name)))
             except FileNotFoundError:
                 continue  # merged by the driver just now, while somebody only looks
+            except OSError as error:
+                if error.errno not in UNREADABLE:
+                    raise
+                continue  # for now: it is still there the next time
         return segments
 
     def rescue(self, worker_names: Iterable[str]) -> None:
         """Publish what dead workers were still writing."""
-        prefixes = tuple(f"{name}." for name in worker_names)
-        for name in os.listdir(self.layout.spool_tmp):
-            if prefixes and name.startswith(prefixes):
-                new = os.path.join(self.layout.spool_new, name)
-                os.rename(os.path.join(self.layout.spool_tmp, name), new)
+        workers = set(worker_names)
+        for name in os.listdir(self.layout.spool_tmp) if workers else ():
+            if name.rsplit(".", 2)[0] in workers:
+                try:
+                    os.rename(os.path.join(self.layout.spool_tmp, name), os.path.join(self.layout.spool_new, name))
+                except FileNotFoundError:
+                    continue  # published just now, by one who is not dead
 
-    def unfinished_workers(self, number: int, element: int) -> list[str]:
-        """Return the names of the workers of an element that have left a segment unpublished."""
-        prefix = f"{number:04d}-{element:06d}-"
+    def unfinished_workers(self, number: int, elements: Iterable[int]) -> list[str]:
+        """Return the names of the workers of some elements that have left a segment unpublished."""
+        prefixes = {f"{number:04d}-{element:06d}" for element in elements}
         names = os.listdir(self.layout.spool_tmp)
-        return sorted({name.rsplit(".", 2)[0] for name in names if name.startswith(prefix)})
+        return sorted({name.rsplit(".", 2)[0] for name in names if "-".join(name.split("-", 2)[:2]) in prefixes})
 
     def discard(self, segments: Iterable[Segment]) -> None:
         """Delete segments whose content is durable elsewhere."""
         for segment in segments:
-            os.unlink(os.path.join(self.layout.spool_new, segment.name))
+            try:
+                os.unlink(os.path.join(self.layout.spool_new, segment.name))
+            except FileNotFoundError:
+                continue  # a file server may have done it and lost the answer
+            except OSError as error:
+                if error.errno not in UNREADABLE:
+                    raise
+                self._discarded.add(segment.name)  # lest it be merged again
 
     def _refresh(self, folder: str) -> None:
         self._probes += 1
@@ -336,21 +352,23 @@ class WorkDir:
 
     def log(self, line: Mapping[str, Any], durable: bool = False) -> None:
         """Append one line to ``log.jsonl``."""
+        n_before = len(self._unlogged)
         self._unlogged += _to_json({"time": round(time.time(), 3), **line}) + b"\n"
         if self._log is None:
             self._log = open_private(self.layout.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         size = os.fstat(self._log).st_size
         try:
             worker.write_all(self._log, [bytes(self._unlogged)])
+            if durable:
+                os.fsync(self._log)
         except OSError as error:
             os.ftruncate(self._log, size)
-            # An ordinary line waits until there is room; an intent must be on disk before it is acted upon.
-            if durable or error.errno not in DISK_FULL:
+            # An ordinary line waits for a better moment; an intent must be on disk before it is acted upon.
+            if durable or error.errno not in (*DISK_FULL, *UNREADABLE):
+                del self._unlogged[n_before:]  # whoever tries again will say so again
                 raise
             return
         self._unlogged.clear()
-        if durable:
-            os.fsync(self._log)
 
     def journal(self) -> Iterator[dict[str, Any]]:
         """Yield the lines of ``log.jsonl``; a torn last one is left out, and before the first there is no file."""

@@ -1,0 +1,1 @@
+"""Peers and ourselves, measured side by side: python -m bench run --help."""

@@ -1,0 +1,30 @@
+"""python -m bench {run,micro,report,venvs}: see bench/run.py, bench/micro.py, bench/report.py, bench/make_venvs.py."""
+
+import argparse
+import importlib
+
+VERBS = {
+    "run": "measure peers on workloads",
+    "micro": "measure the parts of pypoolparty",
+    "report": "make the page with tables and plots",
+}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one verb."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Peers and ourselves, side by side.")
+    verbs = parser.add_subparsers(required=True, dest="verb")
+    for name, text in VERBS.items():
+        importlib.import_module(f"bench.{name}").add_arguments(verbs.add_parser(name, help=text))
+    verbs.add_parser("venvs", help="make the peers' virtual environments")
+    asked = parser.parse_args(arguments)
+    if asked.verb == "venvs":
+        venvs = importlib.import_module("bench.make_venvs")
+        for name in venvs.names():
+            venvs.make(name)
+    else:
+        importlib.import_module(f"bench.{asked.verb}").main(asked)
+
+
+if __name__ == "__main__":
+    main()

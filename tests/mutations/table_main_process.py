@@ -1,0 +1,99 @@
+"""Mutations for the rows on the main process."""
+
+from .mutation import Mutation
+
+SECTION = "The main process"
+FOUND = "tests/chaos/test_found.py"
+PROGRAMS = "tests/unit/test_main_process.py"
+
+
+def of(row: str, file: str, old: str, new: str, *tests: str) -> Mutation:
+    """Return a mutation for a row of this section."""
+    return Mutation(SECTION, row, file, old, new, tests)
+
+
+DOOMED = "[b for b in batches if b.n_live or (self.ledger.is_disturbed and b.job_ids)]"
+
+MUTATIONS = [
+    of(
+        "`kill -9`, at any instant",
+        "work_dir/_work_dir.py",
+        "        except FileNotFoundError:\n            return\n        with os.fdopen(fd",
+        "        except FileNotFoundError:\n            raise\n        with os.fdopen(fd",
+        f"{FOUND}::test_killed_before_the_first_event",
+    ),
+    of(
+        "`kill -9`, at any instant",
+        "engine/_restore.py",
+        "        if ledger.record(itask, Outcome.RETURNED):\n",
+        "        if False:\n",
+        f"{PROGRAMS}::test_finished_tasks_are_not_computed_again",
+    ),
+    of(
+        "`kill -9`, at any instant",
+        "engine/_restore.py",
+        "            ledger.apply(event, now)\n",
+        "            pass\n",
+        f"{PROGRAMS}::test_resumed_map_attaches_to_its_queue_jobs",
+    ),
+    of(
+        "it is resumed",
+        "pool.py",
+        'chunksize=session.get("chunksize") or setting.policy.chunksize)',
+        "chunksize=setting.policy.chunksize)",
+        f"{FOUND}::test_resumed_with_its_chunksize",
+    ),
+    of(
+        "killed between sbatch and its answer",
+        "ledger.py",
+        "            elif batch.in_flight is not None:\n                unknown = ",
+        "            elif False:\n                unknown = ",
+        f"{PROGRAMS}::test_submission_that_hung_in_the_air_is_looked_for",
+    ),
+    of(
+        "SIGTERM",
+        "leaving.py",
+        "            signal.signal(number, _exit)\n",
+        "            pass\n",
+        f"{PROGRAMS}::test_program_that_is_told_to_end[15]",
+    ),
+    of(
+        "SIGTERM",
+        "pool.py",
+        "keep=None)\n\n    def _end",
+        "keep=False)\n\n    def _end",
+        f"{PROGRAMS}::test_program_that_is_told_to_end[15]",
+    ),
+    of(
+        "Ctrl-C",
+        "leaving.py",
+        "        pool.leave()\n",
+        "        pass\n",
+        f"{PROGRAMS}::test_program_that_is_told_to_end[2]",
+    ),
+    of(
+        "Ctrl-C",
+        "engine/_run.py",
+        "            keep = keep or self._has_failures or self.work_dir.has_stderr\n",
+        "            keep = keep or self.work_dir.has_stderr\n",
+        f"{PROGRAMS}::test_program_that_is_told_to_end[2]",
+    ),
+    of(
+        "an exception in the main program",
+        "pool.py",
+        '            self._end(PoolPartyError("the pool was terminated"), keep=None)\n',
+        "            pass\n",
+        f"{PROGRAMS}::test_exception_in_the_main_program",
+    ),
+    of(
+        "killed while it appends to an archive",
+        "archive.py",
+        "        os.ftruncate(self._fd, self._end)\n\n    def add",
+        "        self._end = os.fstat(self._fd).st_size\n\n    def add",
+        "tests/unit/test_archive.py::test_crash_at_every_byte",
+    ),
+    *(
+        of(row, "engine/_run.py", DOOMED, "[]", f"{PROGRAMS}::test_aborted_map_leaves_nothing_in_the_queue")
+        for row in ("SIGTERM", "Ctrl-C", "an exception in the main program")
+    ),
+]
