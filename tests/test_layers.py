@@ -32,6 +32,8 @@ LEVELS = {
     "verdict": 2,
     "policy": 2,
     "scheduler": 2,
+    "waiting_room": 2,
+    "lingering": 2,
     "engine": 3,
     "results": 4,
     "setting": 4,

@@ -10,9 +10,12 @@ from typing import Any
 
 from . import arguments
 from .engine import Options
+from .lingering import Lingering
 from .policy import Policy, Retry
 from .scheduler import Scheduler
 from .states import Resources
+from .waiting_room import WaitingRoom
+from .work_dir import make_session_id
 
 __all__ = ["Setting", "make_setting"]
 
@@ -86,6 +89,7 @@ def make_setting(
     env: Mapping[str, str] | None,
     num_chunks: int | None = None,
     enforce_mem: bool = False,
+    linger: float = 0.0,
     own: Mapping[str, Any],
     initializer: Callable[..., Any] | None,
     initargs: Sequence[Any],
@@ -111,22 +115,22 @@ def make_setting(
         time=resources.time,
     )
     lines = arguments.read_lines("setup", setup)
+    parent = os.path.abspath(_read_parent(work_dir, default_parent))
+    room = _read_linger(linger, is_elastic, parent)
     options = Options(
         python_path=sys.executable if python_path is None else os.fspath(python_path),
         resources=resources,
         keep_work_dir=bool(keep_work_dir),
         enforce_mem=enforce_mem,
         interpreter="/bin/bash" if lines else "/bin/sh",
+        linger=room,
     )
-    if work_dir is not None and not isinstance(work_dir, (str, os.PathLike)):
-        raise TypeError(f"work_dir must be the path of a folder, not {work_dir!r}")
-    parent = default_parent if work_dir is None else os.fspath(work_dir)
     return Setting(
         kind,
-        scheduler,
+        Lingering(scheduler, WaitingRoom(room[0]) if room else None) if is_array else scheduler,
         policy,
         options,
-        os.path.abspath(parent),
+        parent,
         work_dir is None and kind != "local",
         interval,
         bool(verbose),
@@ -146,3 +150,20 @@ def make_setting(
         arguments.check_initializer(initializer, initargs),
         arguments.read_maxtasksperchild(maxtasksperchild),
     )
+
+
+def _read_parent(work_dir: object, default: str) -> str:
+    if work_dir is None:
+        return default
+    if not isinstance(work_dir, (str, os.PathLike)):
+        raise TypeError(f"work_dir must be the path of a folder, not {work_dir!r}")
+    return os.fspath(work_dir)
+
+
+def _read_linger(seconds: float, is_elastic: bool, parent: str) -> tuple[str, float] | None:
+    """Return the waiting room and the seconds to stay there; None: nobody waits."""
+    if seconds == 0:
+        return None
+    if not is_elastic:
+        raise ValueError("linger needs elastic=True: a queue-job for each chunk ends after its own")
+    return os.path.join(parent, f"{make_session_id()}.waiting"), arguments.positive_number("linger", seconds)

@@ -60,6 +60,11 @@ ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGXCPU, 
 LARGEST_CAPTURE = 64 << 20
 FLUSH_RETRY_SECONDS = 1.0
 
+# Who waits for the pool's next map: the size of the file that it is told in, and how often it looks there.
+SEAT_SIZE = 8192
+SHORTEST_LOOK, LONGEST_LOOK, LOOKS_PER_SECOND = 0.02, 0.1, 200.0
+ORDER_SECONDS = 30.0
+
 
 class Terminated(BaseException):
     """The queue-job was told to end by a signal."""
@@ -724,6 +729,7 @@ class Supervisor:
         self.children: dict[int, int] = {}
         self.oom_kills = _count_oom_kills()
         self.signal = 0
+        self.seat: Seat | None = None
 
     def run(self) -> int:
         """Run to the end and return the exit code."""
@@ -735,12 +741,27 @@ class Supervisor:
                 self._start(k)
             self._say(HELLO, {})
             reason = self._watch()
+            if reason == REASONS[EXHAUSTED]:
+                self.seat = take_seat(self.job)
         except Terminated:
             self._end_children()
             self.own.publish()  # the signal may have come in the middle of the hello
             self.own.rescue()
         self._say(GOODBYE, self._goodbye(reason))
         return 128 + self.signal if self.signal else 0
+
+    def wait_for_order(self) -> dict[str, Any] | None:
+        """Wait for the pool's next map; return where it is, or None to leave."""
+        for capture in (capture for pair in self.captures for capture in pair):
+            os.close(capture.fd)
+        if self.seat is None:
+            return None
+        try:
+            return self.seat.wait()
+        except Terminated:
+            return None
+        finally:
+            self.seat.leave()
 
     def _goodbye(self, reason: str) -> dict[str, Any]:
         counts = {str(k): self.slots[k][SEQUENCE] for k in range(self.number)}
@@ -841,6 +862,74 @@ class Supervisor:
             segments.rescue()
 
 
+class Seat:
+    """A place in the waiting room of the pool, and the file in which a waiting worker is told where to go on."""
+
+    def __init__(self, job: Job, room: str, seconds: float) -> None:
+        self.room, self.name = room, f"{os.path.basename(job.work_dir)}@{job.worker}"
+        self.path = os.path.join(room, "idle", self.name)
+        self.until = min(time.time() + seconds, job.deadline)
+        self.pause = max(LONGEST_LOOK, job.submission["width"] / LOOKS_PER_SECOND)
+        fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            # Blank up to its last size: where sizes are cached, only what is in them is read.
+            write_all(fd, [b" " * SEAT_SIZE])
+        finally:
+            os.close(fd)
+
+    def wait(self) -> dict[str, Any] | None:
+        """Look for an order until it is time to leave."""
+        pause = SHORTEST_LOOK
+        has_left = False
+        while True:
+            time.sleep(pause)
+            pause = min(self.pause, 1.1 * pause)
+            try:
+                with os.fdopen(open_own(self.path), "rb") as stream:
+                    order: dict[str, Any] = json.loads(stream.read())
+                return order
+            except FileNotFoundError:
+                return None  # the pool has ended
+            except ValueError:
+                pass  # nothing yet, or not all of it
+            if not has_left and time.time() >= self.until:
+                has_left = True
+                if self._withdraw():
+                    return None
+            if time.time() >= self.until + ORDER_SECONDS:
+                return None
+
+    def _withdraw(self) -> bool:
+        """Decide that this worker leaves; False if the pool has called it just before."""
+        try:
+            path = os.path.join(self.room, "taken", self.name)
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        except FileExistsError:
+            return False
+        except FileNotFoundError:
+            pass
+        return True
+
+    def leave(self) -> None:
+        """Let nobody look for this worker here."""
+        for folder in ("idle", "taken"):
+            try:
+                os.unlink(os.path.join(self.room, folder, self.name))
+            except OSError:
+                pass
+
+
+def take_seat(job: Job) -> Seat | None:
+    """Return a seat for a worker that may stay for the next map; before it says goodbye to this one."""
+    told = job.submission.get("linger")
+    if not told:
+        return None
+    try:
+        return Seat(job, told["room"], told["seconds"])
+    except OSError:
+        return None  # the pool has ended
+
+
 def _has_ended(pid: int) -> bool:
     """Tell whether a child of this process has ended; it may have been waited for when the signal came."""
     try:
@@ -899,10 +988,24 @@ def find_element(argument: str | None) -> int:
 
 def main(argv: list[str]) -> int:
     """Run one queue-job."""
+    work_dir, submission = argv[1:3]
     element = find_element(argv[3] if len(argv) > 3 else None)
-    job = Job(argv[1], argv[2], element)
-    job.enter_environment()
-    return Supervisor(job).run()
+    variables, path, deadline = dict(os.environ), list(sys.path), float("inf")
+    while True:
+        job = Job(work_dir, submission, element)
+        deadline = job.deadline = min(deadline, job.deadline)
+        job.enter_environment()
+        supervisor = Supervisor(job)
+        code = supervisor.run()
+        order = supervisor.wait_for_order()
+        if order is None:
+            return code
+        work_dir, submission, element = order["work_dir"], order["submission"], order["element"]
+        # As if it began only now, in its next work_dir.
+        os.environ.clear()
+        os.environ.update(variables)
+        sys.path[:] = path
+        sys.argv[:] = [os.path.join(work_dir, "script.py"), work_dir, submission, str(element)]
 
 
 if __name__ == "__main__":

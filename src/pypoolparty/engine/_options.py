@@ -37,6 +37,8 @@ class Options:
     workers_per_job : int
     enforce_mem : bool
         Whether the workers limit their memory themselves.
+    linger : (str, float) or None
+        The waiting room for workers that have nothing left to do, and for how many seconds.
     interpreter : str
         Of the job script.
     say : callable
@@ -50,6 +52,7 @@ class Options:
     keep_work_dir: bool = False
     workers_per_job: int = 1
     enforce_mem: bool = False
+    linger: tuple[str, float] | None = None
     interpreter: str = "/bin/sh"
     say: Callable[[str], None] = lambda line: None
     tell: Callable[[str], None] = lambda line: None

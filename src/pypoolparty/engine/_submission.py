@@ -32,7 +32,7 @@ def describe(action: Plan, number: int, policy: Policy, options: Options) -> dic
     workers = action.elements * options.workers_per_job
     if not action.is_elastic and policy.width:
         workers = min(workers, policy.width)
-    return {
+    described = {
         "elastic": action.is_elastic,
         "width": max(1, action.elements),
         "tables": [f"{table:04d}" for table in _tables(action, number)],
@@ -42,6 +42,9 @@ def describe(action: Plan, number: int, policy: Policy, options: Options) -> dic
         "workers_per_job": options.workers_per_job,
         "enforce_mem": policy.mem_at(action.mem_level) if options.enforce_mem else None,
     }
+    if options.linger:
+        described["linger"] = dict(zip(("room", "seconds"), options.linger))
+    return described
 
 
 def planned(action: Plan, number: int, session_id: str) -> Planned:

@@ -63,6 +63,9 @@ class Pool(BasePool):
         Variables for the tasks, on top of this process's.
     retry : Retry, optional
         What is done about tasks whose queue-job died; see `pypoolparty.Retry`.
+    linger : float
+        Seconds for which queue-jobs that have nothing left to do stay for the next map of this pool (0): for
+        callers that map again and again. They are held for as long, and so are their cores.
     processes : int, optional
         `multiprocessing`'s name for `num_simultaneously_running_tasks`.
     initializer, initargs : callable, sequence
@@ -105,6 +108,7 @@ class Pool(BasePool):
         setup: Iterable[str] = (),
         env: Mapping[str, str] | None = None,
         retry: Retry | None = None,
+        linger: float = 0.0,
         initializer: Callable[..., Any] | None = None,
         initargs: Sequence[Any] = (),
         maxtasksperchild: int | None = None,
@@ -134,6 +138,7 @@ class Pool(BasePool):
             verbose=verbose,
             max_num_resubmissions=max_num_resubmissions,
             retry=retry,
+            linger=linger,
             resources=resources(
                 time=time,
                 mem=mem,

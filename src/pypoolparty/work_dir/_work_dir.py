@@ -202,6 +202,11 @@ class WorkDir:
         self._write(self.layout.submission(number, "chunks.json"), _to_json(table))
         self._write(self.layout.submission(number, "submission.json"), _to_json(described))
 
+    def described(self, number: int) -> dict[str, Any]:
+        """Return what the workers of a submission are told."""
+        with open(self.layout.submission(number, "submission.json"), "rb") as stream:
+            return dict(json.loads(stream.read()))
+
     def last_submission(self) -> int:
         """Return the highest number of a submission on disk; 0 if there is none."""
         names = os.listdir(self.layout.submissions)
