@@ -153,6 +153,19 @@ def resources(
     )
 
 
+def read_workers_per_job(value: Any, is_elastic: bool) -> int:
+    """Return how many tasks a queue-job does at a time; 0 for ``"node"``: as many as its node has cores."""
+    if isinstance(value, str):
+        if value != "node":
+            raise ValueError(f'workers_per_job must be a number of at least 1, or "node", not {value!r}')
+        number = 0
+    else:
+        number = positive_int("workers_per_job", value)
+    if number != 1 and not is_elastic:
+        raise ValueError("workers_per_job needs elastic=True: a queue-job for each chunk has one worker")
+    return number
+
+
 def either(name: str, value: Any, other: str, other_value: Any) -> Any:
     """Return the one of two arguments that mean the same."""
     if value is not None and other_value is not None:

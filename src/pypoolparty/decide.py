@@ -12,6 +12,7 @@ from .policy import Policy
 from .states import Death, JobState, Report
 
 __all__ = [
+    "CORES_OF_A_NODE",
     "Action",
     "Finish",
     "GiveUp",
@@ -25,6 +26,7 @@ __all__ = [
 
 MOST_ELEMENTS = 4096  # so many queue-jobs suffice for any map, when nobody sets a limit
 UNKNOWN_REFUSALS = 5
+CORES_OF_A_NODE = 8  # assumed, where a queue-job is to fill a whole one
 
 
 @dataclass(frozen=True)
@@ -333,10 +335,11 @@ def plan(ledger: Ledger, policy: Policy, room: int) -> Plan:
     n = sum(runs[1::2]) - sum(runs[0::2])
     array = [cap for cap in (policy.limits.array_size, ledger.array_cap) if cap and policy.is_array]
     if policy.is_elastic:
-        width = min(room, n + len(singles), *array)
-        chunks = cut(runs, chunk_sizes(n, width, policy.chunksize or 1)) + singles
+        workers = policy.workers_per_job or CORES_OF_A_NODE
+        width = min(room, -(-(n + len(singles)) // workers), *array)
+        chunks = cut(runs, chunk_sizes(n, width * workers, policy.chunksize or 1)) + singles
         tables = _open_tables(ledger) if level == (0, 0) else ()
-        return Plan(min(width, len(chunks)), True, tables, tuple(chunks), *level)
+        return Plan(min(width, -(-len(chunks) // workers)), True, tables, tuple(chunks), *level)
     chunks = cut(runs, _own_sizes(n, ledger.n, policy)) + singles
     chunks = chunks[: min([MOST_ELEMENTS, *array])]
     return Plan(len(chunks), False, (), tuple(chunks), *level)

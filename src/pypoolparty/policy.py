@@ -77,7 +77,9 @@ class Policy:
     Attributes
     ----------
     width : int or None
-        ``num_simultaneously_running_tasks``.
+        The most queue-jobs at a time.
+    workers_per_job : int
+        Tasks that one queue-job does at a time; 0: as many as its node has cores.
     is_elastic : bool
         Whether a queue-job works until nothing is unclaimed, or does its own chunk only.
     is_array : bool
@@ -100,6 +102,7 @@ class Policy:
     """
 
     width: int | None = None
+    workers_per_job: int = 1
     is_elastic: bool = True
     is_array: bool = True
     chunksize: int | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from . import arguments
@@ -90,6 +90,7 @@ def make_setting(
     num_chunks: int | None = None,
     enforce_mem: bool = False,
     linger: float = 0.0,
+    workers_per_job: int | str = 1,
     own: Mapping[str, Any],
     initializer: Callable[..., Any] | None,
     initargs: Sequence[Any],
@@ -102,8 +103,15 @@ def make_setting(
         raise TypeError(f"retry must be a pypoolparty.Retry, not {retry!r}")
     if retry.max_num_resubmissions is not None:
         max_num_resubmissions = retry.max_num_resubmissions
+    workers = arguments.read_workers_per_job(workers_per_job, is_elastic)
+    if workers > 1 and width is not None:
+        workers = min(workers, width)
+    given = {name: value for name, value in asdict(resources).items() if value}
+    if workers != 1:
+        resources = replace(resources, cpus=resources.cpus or workers or None, whole_node=not workers)
     policy = Policy(
-        width=width,
+        width=-(-width // workers) if width and workers else width,
+        workers_per_job=workers,
         is_elastic=is_elastic,
         is_array=is_array,
         num_chunks=arguments.optional_int("num_chunks", num_chunks),
@@ -143,7 +151,7 @@ def make_setting(
             "keep_work_dir": options.keep_work_dir,
             "verbose": bool(verbose),
             "max_num_resubmissions": policy.max_num_resubmissions,
-            **{name: value for name, value in asdict(resources).items() if value not in (None, ())},
+            **given,
             **own,
         },
         initializer,

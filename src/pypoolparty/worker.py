@@ -225,7 +225,7 @@ class Table:
         self.chunks: list[list[int]] = described["chunks"]
         self.width: int = max(1, described["width"])
         self.identity = self._make_identity(f"{job.worker}.{slot}")
-        self.column: int = job.element % self.width
+        self.column: int = (job.element * job.number_of_slots + int(slot)) % self.width
         self.taken = bytearray(len(self.chunks))
         self.first = 0
         self.refusals = 0
@@ -475,8 +475,15 @@ def _text_of(error: BaseException) -> str:
 class Child:
     """Works off chunks in one process: claim, run, record, until nothing is unclaimed."""
 
-    def __init__(self, job: Job, segments: Segments, slot: memoryview[int], captures: tuple[Capture, Capture]) -> None:
-        self.job, self.segments, self.slot = job, segments, slot
+    def __init__(
+        self,
+        job: Job,
+        segments: Segments,
+        slot: memoryview[int],
+        captures: tuple[Capture, Capture],
+        preloaded: tuple[Any, ...] | None,
+    ) -> None:
+        self.job, self.segments, self.slot, self.preloaded = job, segments, slot, preloaded
         self.out, self.err = captures
         self.pickler = Pickler(job)
         self.pid, self.parent = os.getpid(), os.getppid()
@@ -513,8 +520,7 @@ class Child:
         return EXHAUSTED
 
     def _load(self) -> None:
-        with os.fdopen(open_own(os.path.join(self.job.work_dir, "function.pickle")), "rb") as stream:
-            self.call, initializer, initargs = self.pickler.loads(stream.read())
+        self.call, initializer, initargs = self.preloaded or load_function(self.job, self.pickler)
         if self.call is None:
             self.call = _apply
         elif self.job.session["call"] == "starmap":
@@ -606,6 +612,19 @@ class Child:
             self.c_flush(None)
 
 
+def load_function(job: Job, pickler: Pickler) -> tuple[Any, ...]:
+    """Return the function, the initializer and its arguments."""
+    with os.fdopen(open_own(os.path.join(job.work_dir, "function.pickle")), "rb") as stream:
+        loaded: tuple[Any, ...] = pickler.loads(stream.read())
+    return loaded
+
+
+def usable_cores() -> int:
+    """Return how many cores of this node are this queue-job's."""
+    told = os.environ.get("SLURM_CPUS_ON_NODE", "")
+    return int(told) if told.isdigit() else len(os.sched_getaffinity(0))
+
+
 def _cpu_seconds() -> float:
     own, children = getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN)
     return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
@@ -655,6 +674,7 @@ class Job:
         self.submission = read_json_patiently(path)
         self.element = element
         self.elastic = self.submission["elastic"]
+        self.number_of_slots = self.submission.get("workers_per_job", 1) or usable_cores()
         self.tables = self.submission["tables"]
         self.max_tasks = self.session["maxtasksperchild"] or 0
         self.host = os.uname().nodename
@@ -691,7 +711,7 @@ class Job:
             os.environ["PYPOOLPARTY_REEXECUTED"] = "1"
             os.execv(sys.executable, [sys.executable, *sys.argv])
         os.environ.pop("PYPOOLPARTY_REEXECUTED", None)
-        cores = str(self.submission.get("cpus") or 1)
+        cores = str(max(1, (self.submission.get("cpus") or 1) // (self.submission.get("workers_per_job") or 1)))
         for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM"):
             os.environ.setdefault(f"{name}_NUM_THREADS", cores)
         if self.same_python:
@@ -717,7 +737,8 @@ class Supervisor:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self.number = job.submission.get("workers_per_job", 1)
+        self.number = job.number_of_slots
+        self.preloaded: tuple[Any, ...] | None = None
         interval = job.submission["flush_interval"]
         page = memoryview(mmap(-1, 64 * (self.number + 1))).cast("q")
         self.slots = [page[8 * k : 8 * k + 8] for k in range(self.number + 1)]
@@ -737,6 +758,7 @@ class Supervisor:
             signal.signal(number, self._on_signal)
         reason = "terminated"
         try:
+            self._preload()
             for k in range(self.number):
                 self._start(k)
             self._say(HELLO, {})
@@ -749,6 +771,14 @@ class Supervisor:
             self.own.rescue()
         self._say(GOODBYE, self._goodbye(reason))
         return 128 + self.signal if self.signal else 0
+
+    def _preload(self) -> None:
+        """Load the function before many children are forked: what it brings is in memory once."""
+        if self.number > 1:
+            try:
+                self.preloaded = load_function(self.job, Pickler(self.job))
+            except Exception:
+                pass  # each child meets the same error, and reports it
 
     def wait_for_order(self) -> dict[str, Any] | None:
         """Wait for the pool's next map; return where it is, or None to leave."""
@@ -790,7 +820,7 @@ class Supervisor:
             return
         code = 1
         try:
-            child = Child(self.job, self.segments[k], self.slots[k], self.captures[k])
+            child = Child(self.job, self.segments[k], self.slots[k], self.captures[k], self.preloaded)
             self.slots[k][REASON] = child.run()
             self.segments[k].publish()
             code = 0

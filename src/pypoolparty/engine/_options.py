@@ -34,7 +34,6 @@ class Options:
         The interpreter on the nodes.
     resources : Resources
     keep_work_dir : bool
-    workers_per_job : int
     enforce_mem : bool
         Whether the workers limit their memory themselves.
     linger : (str, float) or None
@@ -50,7 +49,6 @@ class Options:
     python_path: str
     resources: Resources = field(default_factory=Resources)
     keep_work_dir: bool = False
-    workers_per_job: int = 1
     enforce_mem: bool = False
     linger: tuple[str, float] | None = None
     interpreter: str = "/bin/sh"
