@@ -2,7 +2,8 @@
 
 Copied verbatim to ``work_dir/script.py`` and started there as
 ``python script.py WORK_DIR SUBMISSION [ELEMENT]``. It imports the standard library only, and of
-that little, for its start is paid once for every queue-job.
+that little, for its start is paid once for every queue-job: where there is a C module below one
+written in Python, it is taken by itself (json, pickle and signal would bring re and enum).
 
 Two processes share the job. The *supervisor* stays small and never runs code of the user; it
 forks a *child* for each of its slots, and when a child dies it reports which task killed it and
@@ -14,11 +15,7 @@ published by a rename into ``spool/new``.
 from __future__ import annotations
 
 import errno
-import json
 import os
-import pickle
-import signal
-import struct
 import sys
 import time
 from _thread import allocate_lock, start_new_thread
@@ -27,19 +24,35 @@ from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from zlib import crc32
 
 TYPE_CHECKING = False  # the real one is in a module that would have to be imported
+if not TYPE_CHECKING and sys.implementation.name == "cpython":
+    import _pickle as pickle
+    import _signal as signal
+    from _json import encode_basestring_ascii, make_scanner
+    from _struct import Struct
+else:
+    import pickle
+    import signal
+    from json.decoder import JSONDecoder
+    from json.encoder import encode_basestring_ascii
+    from struct import Struct
+
+    def make_scanner(context: JsonOptions) -> Callable[[str, int], tuple[Any, int]]:
+        return JSONDecoder().raw_decode
+
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from types import FrameType, ModuleType
     from typing import Any
 
 # One record: magic, CRC of all that follows it, kind, itask, and the sizes of the four parts.
-RECORD = struct.Struct("<4sIIQIQQQ")
-RECORD_BODY = struct.Struct("<IQIQQQ")
+RECORD = Struct("<4sIIQIQQQ")
+RECORD_BODY = Struct("<IQIQQQ")
 MAGIC = b"PPR1"
 RETURNED, RAISED, DIED, HELLO, GOODBYE = range(5)
 
 # One row of tasks.index: offset and size of the pickle in tasks.zip, and its CRC.
-INDEX_ROW = struct.Struct("<QQQ")
+INDEX_ROW = Struct("<QQQ")
 
 # The shared page of a slot: what the child is at, so that the supervisor knows it after a death.
 TABLE, CHUNK, POSITION, TASK, SEQUENCE, SEGMENT_OPEN, REASON, MAX_RSS = range(8)
@@ -92,9 +105,33 @@ def when_there_is_room(call: Callable[[], Any]) -> Any:
         time.sleep(FLUSH_RETRY_SECONDS)
 
 
+class JsonOptions:
+    """What the scanner of json wants to be told: the defaults."""
+
+    strict = True
+    object_hook = object_pairs_hook = None
+    parse_float, parse_int = float, int
+    parse_constant = float
+
+
+def from_json(text: bytes) -> Any:
+    """Return the value of an object in JSON, which is all that our files are; raises ValueError."""
+    try:
+        return make_scanner(JsonOptions())(text.decode(), 0)[0]
+    except StopIteration:
+        raise ValueError("this is no JSON") from None
+
+
+def to_json(value: Any) -> str:
+    """Return the JSON of what we write: texts, numbers, and dicts of them."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{to_json(name)}: {to_json(one)}" for name, one in value.items()) + "}"
+    return encode_basestring_ascii(value) if isinstance(value, str) else repr(value)
+
+
 def read_json(path: str) -> Any:
     with open(path, "rb") as stream:
-        return json.loads(stream.read())
+        return from_json(stream.read())
 
 
 def read_json_patiently(path: str, seconds: float = 20.0) -> Any:
@@ -806,7 +843,7 @@ class Supervisor:
     def _say(self, kind: int, content: dict[str, Any]) -> None:
         content.update(worker=self.job.worker, element=self.job.element, host=self.job.node, pid=os.getpid())
         content.update(job=self.job.job_id, time=time.time(), started=self.job.started)
-        self.own.append(kind, 0, value=json.dumps(content).encode())
+        self.own.append(kind, 0, value=to_json(content).encode())
 
     def _start(self, k: int) -> None:
         """Fork the child of slot `k`."""
@@ -916,7 +953,7 @@ class Seat:
             pause = min(self.pause, 1.1 * pause)
             try:
                 with os.fdopen(open_own(self.path), "rb") as stream:
-                    order: dict[str, Any] = json.loads(stream.read())
+                    order: dict[str, Any] = from_json(stream.read())
                 return order
             except FileNotFoundError:
                 return None  # the pool has ended
