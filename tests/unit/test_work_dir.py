@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import subprocess
+import sys
 import threading
 import time
 import zipfile
@@ -41,6 +42,7 @@ def test_layout(tmp_path, umask):
     finally:
         os.umask(before)
     assert [
+        f"__pycache__/script.{sys.implementation.cache_tag}.pyc",
         "environment.json",
         "function.pickle",
         "job.sh",
