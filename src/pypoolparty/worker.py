@@ -264,8 +264,8 @@ class Table:
         self.identity = self._make_identity(f"{job.worker}.{slot}")
         self.column: int = (job.element * job.number_of_slots + int(slot)) % self.width
         self.taken = bytearray(len(self.chunks))
-        self.first = 0
-        self.refusals = 0
+        self.position: int = self.column
+        self.is_helping = False
         self._look_around()
 
     def _make_identity(self, name: str) -> str:
@@ -284,7 +284,6 @@ class Table:
         return path
 
     def _look_around(self) -> None:
-        self.refusals = 0
         for name in os.listdir(os.path.join(self.folder, "claims")):
             if name.isdigit():
                 self.taken[int(name)] = 1
@@ -297,19 +296,41 @@ class Table:
         return [i for k in range(0, len(runs), 2) for i in range(runs[k], runs[k + 1])]
 
     def claim_next(self) -> int | None:
-        """Claim one more chunk: the first round first, in it the own column first. None at the end."""
+        """Claim one more chunk: down the own column, then down that in which most is left. None at the end.
+
+        A column has a chunk of each round. So workers meet only where one helps with another's column.
+        """
         while True:
-            self.first = self.taken.find(0, self.first)
-            if self.first < 0:
-                self.first = len(self.taken)
-                return None
-            begin = self.first - self.first % self.width
-            for step in range(self.width):
-                ichunk = begin + (self.column + step) % self.width
-                if ichunk < len(self.taken) and not self.taken[ichunk] and self.claim(ichunk):
-                    return ichunk
-                if self.refusals > 3:
-                    self._look_around()
+            ichunk = self._next_in_column()
+            if ichunk is None:
+                if not self._choose_column():
+                    return None
+            elif self.claim(ichunk):
+                return ichunk
+            elif self.is_helping:
+                self._choose_column()
+            else:
+                self._look_around()
+
+    def _next_in_column(self) -> int | None:
+        while self.position < len(self.taken):
+            ichunk = self.position
+            self.position += self.width
+            if not self.taken[ichunk]:
+                return ichunk
+        return None
+
+    def _choose_column(self) -> bool:
+        """Go to the column with most chunks left, of equals the next one; False if nothing is left."""
+        self._look_around()
+        most, chosen = 0, 0
+        for step in range(self.width):
+            column = (self.column + step) % self.width
+            left = self.taken[column :: self.width].count(0)
+            if left > most:
+                most, chosen = left, column
+        self.position, self.is_helping = chosen, True
+        return most > 0
 
     def claim(self, ichunk: int) -> bool:
         """Claim this chunk; False if it is another's."""
@@ -319,7 +340,6 @@ class Table:
             when_there_is_room(lambda: os.link(self.identity, path))
         except FileExistsError:
             # An NFS server may have done it and lost the answer: then the claim is ours after all.
-            self.refusals += 1
             return os.stat(path).st_ino == os.stat(self.identity).st_ino
         except FileNotFoundError:
             raise Withdrawn from None
@@ -333,7 +353,6 @@ class Table:
         try:
             fd = when_there_is_room(lambda: os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         except FileExistsError:
-            self.refusals += 1
             return False
         with open(self.identity, "rb") as identity:
             name = identity.read()
