@@ -2,22 +2,24 @@
 
 Sizes follow *factoring* (Hummel, Schonberg, Flynn 1992, "Factoring: a method for scheduling
 parallel loops"): rounds of one chunk for each worker, the last rounds halving their size down
-to single tasks, so that all workers end at nearly the same time.
+to single tasks, so that all workers end at nearly the same time. The first rounds mirror them, for
+inputs are often sorted: where the longest tasks come first, they are not together in one chunk.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-__all__ = ["CHUNKS_PER_WORKER", "MOST_CHUNKS", "chunk_sizes", "cut", "runs_of", "tasks_of"]
+__all__ = ["CHUNKS_PER_WORKER", "chunk_sizes", "cut", "most_chunks", "runs_of", "tasks_of"]
 
 CHUNKS_PER_WORKER = 64
-MOST_CHUNKS = 8192
+# Up to 512 workers; beyond, so many for each worker that both ends of the table fit; and never more than these.
+MANY_CHUNKS, LEAST_CHUNKS_PER_WORKER, MOST_CHUNKS = 8192, 16, 65536
 
 Runs = list[int]
 
 
-def chunk_sizes(n: int, width: int, unit: int = 1, most: int = MOST_CHUNKS) -> list[int]:
+def chunk_sizes(n: int, width: int, unit: int = 1) -> list[int]:
     """Return the sizes of the chunks for `n` tasks and `width` workers.
 
     Parameters
@@ -28,8 +30,6 @@ def chunk_sizes(n: int, width: int, unit: int = 1, most: int = MOST_CHUNKS) -> l
         Number of workers.
     unit : int
         The user's chunksize: chunks are multiples of it (but for the last).
-    most : int
-        The most chunks ever made.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def chunk_sizes(n: int, width: int, unit: int = 1, most: int = MOST_CHUNKS) -> l
     """
     if n <= 0:
         return []
-    limit = max(1, min(CHUNKS_PER_WORKER * width, most))
+    limit = most_chunks(width)
     units = -(-n // unit)
     if units <= limit:
         sizes = [unit] * units
@@ -48,22 +48,30 @@ def chunk_sizes(n: int, width: int, unit: int = 1, most: int = MOST_CHUNKS) -> l
     return sizes
 
 
+def most_chunks(width: int) -> int:
+    """Return the most chunks ever made for so many workers."""
+    return min(CHUNKS_PER_WORKER * width, max(MANY_CHUNKS, LEAST_CHUNKS_PER_WORKER * width), MOST_CHUNKS)
+
+
 def _factored(units: int, width: int, limit: int) -> list[int]:
-    """Return at most `limit` sizes that sum up to `units`, with the smallest first share."""
+    """Return at most `limit` sizes that sum up to `units`, with the smallest share in the middle."""
     share = -(-units // limit)
+    deepest = max(1, limit // (4 * width))  # half of the table is left for the middle
     while True:
-        halves = _halves(share)
-        if len(halves) * width >= limit or share >= units:
+        halves = _halves(share)[:deepest]
+        ends = 2 * len(halves) * width
+        rest = units - 2 * sum(halves) * width
+        if ends >= limit or rest < 0:
             return _even(units, limit)
-        rest = units - sum(halves) * width
-        if rest >= 0 and -(-rest // share) + len(halves) * width <= limit:
-            begin = [share] * (rest // share) + [rest % share] * (rest % share > 0)
-            return begin + [size for size in halves for _ in range(width)]
+        if -(-rest // share) + ends <= limit:
+            middle = [share] * (rest // share) + [rest % share] * (rest % share > 0)
+            rounds = [size for size in halves for _ in range(width)]
+            return rounds[::-1] + middle + rounds
         share += max(1, share // 64)
 
 
 def _halves(share: int) -> list[int]:
-    """Return the sizes of the last rounds: half of `share`, half of that, … down to one."""
+    """Return the sizes of rounds: half of `share`, half of that, … down to one."""
     return [share >> k for k in range(1, share.bit_length())]
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pypoolparty.chunks import CHUNKS_PER_WORKER, MOST_CHUNKS, chunk_sizes, cut, runs_of, tasks_of
+from pypoolparty.chunks import CHUNKS_PER_WORKER, chunk_sizes, cut, most_chunks, runs_of, tasks_of
 
 numbers_of_tasks = st.one_of(st.integers(0, 300), st.integers(0, 10**7))
 widths = st.one_of(st.integers(1, 40), st.integers(1, 10**5))
@@ -21,7 +21,7 @@ def test_sizes_cover_all_tasks(n, width, unit):
     sizes = chunk_sizes(n, width, unit)
     assert n == sum(sizes)
     assert all(size > 0 for size in sizes)
-    assert len(sizes) <= min(CHUNKS_PER_WORKER * width, MOST_CHUNKS, n)
+    assert len(sizes) <= min(most_chunks(width), n)
 
 
 @given(numbers_of_tasks, widths, st.integers(1, 5000))
@@ -29,7 +29,6 @@ def test_sizes_are_multiples_of_the_chunksize(n, width, unit):
     """All chunks but the last are multiples of what the user asked for; the last has what is left."""
     sizes = chunk_sizes(n, width, unit)
     assert {0} >= {size % unit for size in sizes[:-1]}
-    assert all(size <= max(sizes[0], unit) for size in sizes)
 
 
 @given(st.integers(1, 2000), st.integers(1, 40), st.integers(1, 9))
@@ -40,21 +39,22 @@ def test_few_tasks_have_a_chunk_each(n, width, unit):
         assert [unit] * (units - 1) == chunk_sizes(n, width, unit)[:-1]
 
 
-@given(st.integers(1, 10**6), st.integers(1, 100), st.integers(1, 60))
-def test_a_lower_limit_is_kept(n, width, most):
-    """Never more chunks than `most`, whatever the width."""
-    sizes = chunk_sizes(n, width, most=most)
-    assert n == sum(sizes)
-    assert len(sizes) <= most
+@pytest.mark.parametrize(("width", "most"), [(1, 64), (128, 8192), (512, 8192), (1000, 16000), (10**5, 65536)])
+def test_most_chunks(width, most):
+    """Each is a file, when it is claimed."""
+    assert most == most_chunks(width)
 
 
-def test_sizes_decrease_down_to_single_tasks():
-    """Behind the even part of the table, each round of W chunks is half of the one before, the last is of ones."""
-    sizes = chunk_sizes(100_000, 16)
-    rounds = [sizes[k] for k in range(len(sizes) - 1, -1, -16)]
-    share = sizes[0]
-    assert [1] * 16 == sizes[-16:]
-    assert [share >> k for k in range(share.bit_length() - 1, 0, -1)] == rounds[: share.bit_length() - 1]
+@pytest.mark.parametrize(("width", "depth"), [(16, 99), (1000, 4)])
+def test_sizes_grow_and_go_back(width, depth):
+    """Around the even part of the table, each round of W chunks is twice, or half, of the one before."""
+    sizes = chunk_sizes(10_000 * width, width)
+    share = max(sizes)
+    halves = [share >> k for k in range(min(share.bit_length() - 1, depth), 0, -1) for _ in range(width)]
+    assert halves == sizes[: len(halves)]
+    assert halves == sizes[: -len(halves) - 1 : -1]
+    middle = sizes[len(halves) : -len(halves)]
+    assert [share] * (len(middle) - 1) == middle[:-1]
 
 
 @given(st.sets(st.integers(0, 300)))
@@ -113,6 +113,13 @@ def test_makespan_is_near_the_ideal(kind, order, width):
         durations.sort(reverse=order == "descending")
     ideal = max(sum(durations) / width, max(durations))
     assert simulated_makespan(durations, width) <= 1.05 * ideal
+
+
+def test_longest_tasks_first_on_many_workers():
+    """With 1,000 workers a chunk of the very longest tasks must not take longer than all the rest."""
+    durations = sorted(make_durations("lognormal", 100_000, seed=1), reverse=True)
+    ideal = max(sum(durations) / 1000, max(durations))
+    assert simulated_makespan(durations, 1000) <= 1.1 * ideal
 
 
 @given(st.sampled_from(["uniform", "lognormal"]), st.integers(1, 60), st.integers(100, 400), st.integers(0, 10**6))
