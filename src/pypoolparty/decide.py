@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from .cause import DEATH_OF_STATE
-from .chunks import chunk_sizes, cut, runs_of, tasks_of
+from .chunks import chunk_sizes, cut, runs_of, tasks_of, weighted_chunks
 from .events import Left
 from .ledger import Batch, Element, Ledger, Trace
 from .policy import Policy
@@ -337,12 +337,19 @@ def plan(ledger: Ledger, policy: Policy, room: int) -> Plan:
     if policy.is_elastic:
         workers = policy.workers_per_job or CORES_OF_A_NODE
         width = min(room, -(-(n + len(singles)) // workers), *array)
-        chunks = cut(runs, chunk_sizes(n, width * workers, policy.chunksize or 1)) + singles
+        chunks = _cut(runs, n, width * workers, policy) + singles
         tables = _open_tables(ledger) if level == (0, 0) else ()
         return Plan(min(width, -(-len(chunks) // workers)), True, tables, tuple(chunks), *level)
     chunks = cut(runs, _own_sizes(n, ledger.n, policy)) + singles
     chunks = chunks[: min([MOST_ELEMENTS, *array])]
     return Plan(len(chunks), False, (), tuple(chunks), *level)
+
+
+def _cut(runs: list[int], n: int, width: int, policy: Policy) -> list[list[int]]:
+    """Return the chunks of `n` tasks for so many workers: by what they weigh, where that is known."""
+    if policy.weights is not None and n:
+        return weighted_chunks(tasks_of(runs), policy.weights, width, policy.chunksize or 1)
+    return cut(runs, chunk_sizes(n, width, policy.chunksize or 1))
 
 
 def _own_sizes(n: int, n_all: int, policy: Policy) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .arguments import optional_int, parse_mem, parse_time, positive_int
@@ -88,6 +89,8 @@ class Policy:
         Tasks in a chunk; None leaves it to us.
     num_chunks : int or None
         The same said by the number of chunks.
+    weights : sequence of float, optional
+        How long each task will take, in any unit: the longest are begun first.
     max_num_resubmissions : int
     grace : float
         Seconds that a file may take from a node to us.
@@ -107,6 +110,7 @@ class Policy:
     is_array: bool = True
     chunksize: int | None = None
     num_chunks: int | None = None
+    weights: Sequence[float] | None = None
     max_num_resubmissions: int = 10
     grace: float = 10.0
     settle: float = 1.0
