@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from pypoolparty.batches import Batch, Element
 from pypoolparty.engine import Driver
 from pypoolparty.errors import SchedulerError
 from pypoolparty.states import Job, JobState
@@ -107,3 +108,23 @@ def test_all_maps_are_asked_for_at_once(driver):
     driver._runs.append(run_of("q-0002"))
     driver._query(0.0)
     assert [["q-0001", "q-0002"]] == driver.scheduler.asked
+
+
+def test_who_is_heard_of_is_not_asked_for():
+    """What every queue-job of a submission publishes tells more than the scheduler; each has to be heard of anew."""
+    batch = Batch(1, "q-0001", True, [1], [], [Element(), Element()], 0, 9, n_left=2)
+    assert not batch.is_at_work()
+    batch.elements[0].is_heard = True
+    assert not batch.is_at_work()
+    batch.elements[0].is_heard = batch.elements[1].is_heard = True
+    assert batch.is_at_work()
+    assert not batch.is_at_work()
+    batch.elements[0].is_heard, batch.elements[1].is_ended = True, True
+    assert batch.is_at_work()
+
+
+@pytest.mark.parametrize("known", [{"unsent": [1]}, {"doubted": [0, 1]}])
+def test_submission_in_doubt_is_asked_for(known):
+    """Whatever its other queue-jobs publish."""
+    elements = [Element(is_heard=True), Element(is_heard=True)]
+    assert not Batch(1, "q-0001", True, [1], [], elements, 0, 9, n_left=2, **known).is_at_work()

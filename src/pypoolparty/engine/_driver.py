@@ -173,9 +173,10 @@ class Driver:
             return
         asked = [(run, run.asked_names()) for run in self._runs if not run.is_closed]
         names = [name for _, of_run in asked for name in of_run]
+        self._queried = now
         if not names:
             return
-        self._is_querying, self._queried = True, now
+        self._is_querying = True
 
         def observe(jobs: list[Job] | None, error: Exception | None) -> None:
             self._is_querying = False

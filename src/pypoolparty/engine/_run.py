@@ -299,10 +299,13 @@ class MapRun:
     # ------------------------------------------------------------------ queries
 
     def asked_names(self) -> dict[str, int]:
-        """Return the names to ask the scheduler for, and the submission of each."""
+        """Return the names to ask the scheduler for, and the submission of each; called once in an interval.
+
+        Of a submission whose queue-jobs have all published something since the last time, there is nothing to ask.
+        """
         names: dict[str, int] = {}
         for batch in self.ledger.active_batches():
-            if batch.in_flight is None and (batch.n_live or batch.doubted is not None):
+            if batch.in_flight is None and (batch.n_live or batch.doubted is not None) and not batch.is_at_work():
                 if self.policy.is_array:
                     names[batch.name] = batch.number
                 else:
