@@ -33,6 +33,8 @@ LEVELS = {
     "verdict": 2,
     "policy": 2,
     "scheduler": 2,
+    "waiting_room": 2,
+    "lingering": 2,
     "engine": 3,
     "results": 4,
     "setting": 4,
@@ -129,9 +131,7 @@ def test_modules_that_stand_alone(module):
     assert {row_of(module)} >= {row_of(name) for name in own_imports_of(module)}
 
 
-@pytest.mark.parametrize(
-    "module", [module for module in FILES if row_of(module) in PURE or module.endswith("dialect")]
-)
+@pytest.mark.parametrize("module", [module for module in FILES if row_of(module) in PURE or module.endswith("dialect")])
 def test_pure_modules(module):
     """What decides and parses touches neither system nor clock; of `os`, it may join paths and know its user."""
     assert not {name.split(".")[0] for name in imports_of(module)} & IMPURE

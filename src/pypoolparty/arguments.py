@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 import re
+from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -151,6 +152,32 @@ def resources(
         _name("qos", qos),
         read_lines("submit_args", submit_args),
     )
+
+
+def read_workers_per_job(value: Any, is_elastic: bool) -> int:
+    """Return how many tasks a queue-job does at a time; 0 for ``"node"``: as many as its node has cores."""
+    if isinstance(value, str):
+        if value != "node":
+            raise ValueError(f'workers_per_job must be a number of at least 1, or "node", not {value!r}')
+        number = 0
+    else:
+        number = positive_int("workers_per_job", value)
+    if number != 1 and not is_elastic:
+        raise ValueError("workers_per_job needs elastic=True: a queue-job for each chunk has one worker")
+    return number
+
+
+def read_weights(value: Iterable[float] | None, n: int) -> array[float] | None:
+    """Return the weights of `n` tasks."""
+    if value is None:
+        return None
+    weights = array("d", value)
+    if len(weights) != n:
+        raise ValueError(f"weights must have one number for each of the {n} tasks, not {len(weights)}")
+    bad = next((weight for weight in weights if not (math.isfinite(weight) and weight >= 0)), None)
+    if bad is not None:
+        raise ValueError(f"weights must be finite numbers of at least 0, not {bad!r}")
+    return weights
 
 
 def either(name: str, value: Any, other: str, other_value: Any) -> Any:

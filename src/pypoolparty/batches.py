@@ -44,6 +44,7 @@ class Element:
     is_ended: bool = False
     charged: int = -1  # the task that was held responsible when it ended
     may_linger: bool = False  # it ended by our word, not by its own goodbye: the scheduler may have it still
+    is_heard: bool = False  # since it was last decided whether to ask the scheduler
 
     @property
     def has_greeted(self) -> bool:
@@ -87,6 +88,14 @@ class Batch:
     def is_active(self) -> bool:
         """Whether any queue-job of it may still work."""
         return self.n_left > 0
+
+    def is_at_work(self) -> bool:
+        """Tell whether all its queue-jobs were heard of since the last time: then there is nothing to ask for."""
+        left = [element for element in self.elements if not element.is_ended]
+        all_heard = self.doubted is None and not self.unsent and all(element.is_heard for element in left)
+        for element in left:
+            element.is_heard = False
+        return all_heard
 
 
 def observe(batches: Mapping[int, Batch], jobs: Sequence[Job], asked: Iterable[int], now: float) -> list[Event]:

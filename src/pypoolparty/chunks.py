@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-__all__ = ["chunk_sizes", "cut", "most_chunks", "runs_of", "tasks_of"]
+__all__ = ["chunk_sizes", "cut", "most_chunks", "runs_of", "tasks_of", "weighted_chunks"]
 
 # Each chunk is a file when it is claimed. Fewer than the least rounds leave no room for rise and fall.
 CHUNKS_PER_WORKER, LEAST_CHUNKS_PER_WORKER = 64, 16
@@ -134,3 +134,50 @@ def cut(runs: Sequence[int], sizes: Iterable[int]) -> list[Runs]:
             size -= taken
         chunks.append(chunk)
     return chunks
+
+
+def weighted_chunks(itasks: Iterable[int], weights: Sequence[float], width: int, unit: int = 1) -> list[Runs]:
+    """Return chunks of what weighs most first, each of a share of all that is left.
+
+    Such shares are *guided self-scheduling* (Polychronopoulos, Kuck 1987): a chunk is a part of what is left, so the
+    last ones are small.
+
+    Parameters
+    ----------
+    itasks : iterable of int
+        The tasks.
+    weights : sequence of float
+        Of each task, by its itask.
+    width : int
+        Number of workers.
+    unit : int
+        Tasks in a chunk at the least (but for the last one).
+    """
+    order = sorted(itasks, key=lambda itask: -weights[itask])
+    total = sum(weights[itask] for itask in order)
+    if total <= 0:
+        return cut(runs_of(sorted(order)), chunk_sizes(len(order), width, unit))
+    parts, limit = 4 * width, most_chunks(width)
+    while True:
+        sizes = _guided([weights[itask] for itask in order], total, parts, unit)
+        if len(sizes) <= limit or parts == 1:
+            break
+        parts = -(-parts // 2)
+    chunks, begin = [], 0
+    for size in sizes:
+        chunks.append(runs_of(sorted(order[begin : begin + size])))
+        begin += size
+    return chunks
+
+
+def _guided(weights: Sequence[float], left: float, parts: int, unit: int) -> list[int]:
+    """Return the sizes of chunks that weigh about a part of what is left each."""
+    sizes, size, weight = [], 0, 0.0
+    for one in weights:
+        if size >= unit and weight + one > left / parts:
+            sizes.append(size)
+            left -= weight
+            size, weight = 0, 0.0
+        size += 1
+        weight += one
+    return [*sizes, size] if size else sizes

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from .cause import DEATH_OF_STATE
-from .chunks import chunk_sizes, cut, runs_of, tasks_of
+from .chunks import chunk_sizes, cut, runs_of, tasks_of, weighted_chunks
 from .events import Left
 from .ledger import Batch, Element, Ledger, Trace
 from .policy import Policy
 from .states import Death, JobState, Report
 
 __all__ = [
+    "CORES_OF_A_NODE",
     "Action",
     "Finish",
     "GiveUp",
@@ -26,6 +27,7 @@ __all__ = [
 MOST_ELEMENTS = 4096  # so many queue-jobs suffice for any map, when nobody sets a limit
 UNKNOWN_REFUSALS = 5
 FULL_REFUSALS = 360  # half a day, as the last waits are two minutes each
+CORES_OF_A_NODE = 8  # assumed, where a queue-job is to fill a whole one
 
 
 @dataclass(frozen=True)
@@ -340,13 +342,21 @@ def plan(ledger: Ledger, policy: Policy, room: int) -> Plan:
     n = sum(runs[1::2]) - sum(runs[0::2])
     array = [cap for cap in (policy.limits.array_size, ledger.array_cap) if cap and policy.is_array]
     if policy.is_elastic:
-        width = min(room, n + len(singles), *array)
-        chunks = cut(runs, chunk_sizes(n, width, policy.chunksize or 1)) + singles
+        workers = policy.workers_per_job or CORES_OF_A_NODE
+        width = min(room, -(-(n + len(singles)) // workers), *array)
+        chunks = _cut(runs, n, width * workers, policy) + singles
         tables = _open_tables(ledger) if level == (0, 0) else ()
-        return Plan(min(width, len(chunks)), True, tables, tuple(chunks), *level)
+        return Plan(min(width, -(-len(chunks) // workers)), True, tables, tuple(chunks), *level)
     chunks = cut(runs, _own_sizes(n, ledger.n, policy)) + singles
     chunks = chunks[: min([MOST_ELEMENTS, *array])]
     return Plan(len(chunks), False, (), tuple(chunks), *level)
+
+
+def _cut(runs: list[int], n: int, width: int, policy: Policy) -> list[list[int]]:
+    """Return the chunks of `n` tasks for so many workers: by what they weigh, where that is known."""
+    if policy.weights is not None and n:
+        return weighted_chunks(tasks_of(runs), policy.weights, width, policy.chunksize or 1)
+    return cut(runs, chunk_sizes(n, width, policy.chunksize or 1))
 
 
 def _own_sizes(n: int, n_all: int, policy: Policy) -> list[int]:

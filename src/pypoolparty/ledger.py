@@ -254,6 +254,7 @@ class Ledger:
         found = self._trace(worker)
         if found is not None:
             found[0].merged[slot] = found[0].merged.get(slot, 0) + 1
+            found[1].is_heard = True
 
     def _trace(self, worker: str) -> tuple[Trace, Element] | None:
         element = self.element(*_split(worker))

@@ -6,7 +6,7 @@ import itertools
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -70,7 +70,7 @@ class NewRun:
         self.work_dir.remove()
         self.setting.remove_empty_parent()
 
-    def start(self, sink: Sink, chunksize: int | None) -> None:
+    def start(self, sink: Sink, chunksize: int | None, weights: Sequence[float] | None = None) -> None:
         """Hand the map to the engine."""
         n = self.tasks.n
         if not n:
@@ -84,7 +84,7 @@ class NewRun:
             raise
         sink.work_dir = self.work_dir.path
         ledger = Ledger(n)
-        policy = replace(setting.policy, chunksize=chunksize or setting.policy.chunksize)
+        policy = replace(setting.policy, chunksize=chunksize or setting.policy.chunksize, weights=weights)
         run = MapRun(self.work_dir, ledger, policy, setting.options, setting.scheduler, sink, driver.clock)
         if self.tasks.failed:
             run.refuse_tasks(self.tasks.failed)

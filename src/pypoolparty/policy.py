@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .arguments import optional_int, parse_mem, parse_time, positive_int
@@ -77,7 +78,9 @@ class Policy:
     Attributes
     ----------
     width : int or None
-        ``num_simultaneously_running_tasks``.
+        The most queue-jobs at a time.
+    workers_per_job : int
+        Tasks that one queue-job does at a time; 0: as many as its node has cores.
     is_elastic : bool
         Whether a queue-job works until nothing is unclaimed, or does its own chunk only.
     is_array : bool
@@ -86,6 +89,8 @@ class Policy:
         Tasks in a chunk; None leaves it to us.
     num_chunks : int or None
         The same said by the number of chunks.
+    weights : sequence of float, optional
+        How long each task will take, in any unit: the longest are begun first.
     max_num_resubmissions : int
     grace : float
         Seconds that a file may take from a node to us.
@@ -100,10 +105,12 @@ class Policy:
     """
 
     width: int | None = None
+    workers_per_job: int = 1
     is_elastic: bool = True
     is_array: bool = True
     chunksize: int | None = None
     num_chunks: int | None = None
+    weights: Sequence[float] | None = None
     max_num_resubmissions: int = 10
     grace: float = 10.0
     settle: float = 1.0

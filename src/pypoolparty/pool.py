@@ -141,6 +141,7 @@ class BasePool:
         iterable: Iterable[Any],
         chunksize: int | None = None,
         on_error: OnError = "raise",
+        weights: Iterable[float] | None = None,
     ) -> list[Any]:
         """Return ``[func(task) for task in iterable]``, computed in queue-jobs.
 
@@ -155,13 +156,15 @@ class BasePool:
         on_error : {"raise", "return"}
             What to do when tasks fail. All tasks are waited for in any case; then the exception of the first
             one is raised, or the exceptions are in the list at the places of their tasks.
+        weights : iterable of float, optional
+            How long each task will take, as far as it is known, in any unit: the longest are begun first.
 
         Returns
         -------
         list
             As long as `iterable`, in its order.
         """
-        values: list[Any] = self.map_async(func, iterable, chunksize, on_error=on_error).get()
+        values: list[Any] = self.map_async(func, iterable, chunksize, on_error=on_error, weights=weights).get()
         return values
 
     def map_async(
@@ -172,9 +175,10 @@ class BasePool:
         callback: Callback = None,
         error_callback: Callback = None,
         on_error: OnError = "raise",
+        weights: Iterable[float] | None = None,
     ) -> MapResult:
         """Start a `map` and return its result object."""
-        return self._map_async("map", func, iterable, chunksize, callback, error_callback, on_error)
+        return self._map_async("map", func, iterable, chunksize, callback, error_callback, on_error, weights)
 
     def starmap(
         self,
@@ -182,9 +186,10 @@ class BasePool:
         iterable: Iterable[Iterable[Any]],
         chunksize: int | None = None,
         on_error: OnError = "raise",
+        weights: Iterable[float] | None = None,
     ) -> list[Any]:
         """Return ``[func(*task) for task in iterable]``, computed in queue-jobs. See `map`."""
-        values: list[Any] = self.starmap_async(func, iterable, chunksize, on_error=on_error).get()
+        values: list[Any] = self.starmap_async(func, iterable, chunksize, on_error=on_error, weights=weights).get()
         return values
 
     def starmap_async(
@@ -195,9 +200,10 @@ class BasePool:
         callback: Callback = None,
         error_callback: Callback = None,
         on_error: OnError = "raise",
+        weights: Iterable[float] | None = None,
     ) -> MapResult:
         """Start a `starmap` and return its result object."""
-        return self._map_async("starmap", func, iterable, chunksize, callback, error_callback, on_error)
+        return self._map_async("starmap", func, iterable, chunksize, callback, error_callback, on_error, weights)
 
     def _map_async(
         self,
@@ -208,6 +214,7 @@ class BasePool:
         callback: Callback,
         error_callback: Callback,
         on_error: OnError,
+        weights: Iterable[float] | None,
     ) -> MapResult:
         self._check_running()
         if on_error not in ("raise", "return"):
@@ -220,8 +227,13 @@ class BasePool:
             result.fail(error.error)
             return result
         run.take(iterable)
+        try:
+            weights = arguments.read_weights(weights, run.tasks.n)
+        except BaseException:
+            run.discard()
+            raise
         result = MapResult(run.tasks.n, callback, error_callback, on_error == "return")
-        run.start(result, chunksize)
+        run.start(result, chunksize, weights)
         return result
 
     # ------------------------------------------------------------------ imap
@@ -315,6 +327,7 @@ class BasePool:
         work_dir: str | os.PathLike[str],
         redo_raised: bool = False,
         on_error: OnError = "raise",
+        weights: Iterable[float] | None = None,
     ) -> MapResult:
         """Start a `resume` and return its result object."""
         self._check_running()

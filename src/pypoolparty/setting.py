@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from . import arguments
 from .engine import Options
+from .lingering import Lingering
 from .policy import Policy, Retry
 from .scheduler import Scheduler
 from .states import Resources
+from .waiting_room import WaitingRoom
+from .work_dir import make_session_id
 
 __all__ = ["Setting", "make_setting"]
 
@@ -86,6 +89,8 @@ def make_setting(
     env: Mapping[str, str] | None,
     num_chunks: int | None = None,
     enforce_mem: bool = False,
+    linger: float = 0.0,
+    workers_per_job: int | str = 1,
     own: Mapping[str, Any],
     initializer: Callable[..., Any] | None,
     initargs: Sequence[Any],
@@ -98,8 +103,15 @@ def make_setting(
         raise TypeError(f"retry must be a pypoolparty.Retry, not {retry!r}")
     if retry.max_num_resubmissions is not None:
         max_num_resubmissions = retry.max_num_resubmissions
+    workers = arguments.read_workers_per_job(workers_per_job, is_elastic)
+    if workers > 1 and width is not None:
+        workers = min(workers, width)
+    given = {name: value for name, value in asdict(resources).items() if value}
+    if workers != 1:
+        resources = replace(resources, cpus=resources.cpus or workers or None, whole_node=not workers)
     policy = Policy(
-        width=width,
+        width=-(-width // workers) if width and workers else width,
+        workers_per_job=workers,
         is_elastic=is_elastic,
         is_array=is_array,
         num_chunks=arguments.optional_int("num_chunks", num_chunks),
@@ -111,22 +123,22 @@ def make_setting(
         time=resources.time,
     )
     lines = arguments.read_lines("setup", setup)
+    parent = os.path.abspath(_read_parent(work_dir, default_parent))
+    room = _read_linger(linger, is_elastic, parent)
     options = Options(
         python_path=sys.executable if python_path is None else os.fspath(python_path),
         resources=resources,
         keep_work_dir=bool(keep_work_dir),
         enforce_mem=enforce_mem,
         interpreter="/bin/bash" if lines else "/bin/sh",
+        linger=room,
     )
-    if work_dir is not None and not isinstance(work_dir, (str, os.PathLike)):
-        raise TypeError(f"work_dir must be the path of a folder, not {work_dir!r}")
-    parent = default_parent if work_dir is None else os.fspath(work_dir)
     return Setting(
         kind,
-        scheduler,
+        Lingering(scheduler, WaitingRoom(room[0]) if room else None) if is_array else scheduler,
         policy,
         options,
-        os.path.abspath(parent),
+        parent,
         work_dir is None and kind != "local",
         interval,
         bool(verbose),
@@ -139,10 +151,27 @@ def make_setting(
             "keep_work_dir": options.keep_work_dir,
             "verbose": bool(verbose),
             "max_num_resubmissions": policy.max_num_resubmissions,
-            **{name: value for name, value in asdict(resources).items() if value not in (None, ())},
+            **given,
             **own,
         },
         initializer,
         arguments.check_initializer(initializer, initargs),
         arguments.read_maxtasksperchild(maxtasksperchild),
     )
+
+
+def _read_parent(work_dir: object, default: str) -> str:
+    if work_dir is None:
+        return default
+    if not isinstance(work_dir, (str, os.PathLike)):
+        raise TypeError(f"work_dir must be the path of a folder, not {work_dir!r}")
+    return os.fspath(work_dir)
+
+
+def _read_linger(seconds: float, is_elastic: bool, parent: str) -> tuple[str, float] | None:
+    """Return the waiting room and the seconds to stay there; None: nobody waits."""
+    if seconds == 0:
+        return None
+    if not is_elastic:
+        raise ValueError("linger needs elastic=True: a queue-job for each chunk ends after its own")
+    return os.path.join(parent, f"{make_session_id()}.waiting"), arguments.positive_number("linger", seconds)

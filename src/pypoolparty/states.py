@@ -149,6 +149,8 @@ class Resources:
         The queue's, the account's (project's) and the quality of service's name.
     submit_args : tuple of str
         Verbatim arguments for the submit command.
+    whole_node : bool
+        Whether nobody else may use the node.
     """
 
     time: int | None = None
@@ -159,6 +161,7 @@ class Resources:
     account: str | None = None
     qos: str | None = None
     submit_args: tuple[str, ...] = ()
+    whole_node: bool = False
 
 
 @dataclass(frozen=True)

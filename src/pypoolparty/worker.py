@@ -2,7 +2,8 @@
 
 Copied verbatim to ``work_dir/script.py`` and started there as
 ``python script.py WORK_DIR SUBMISSION [ELEMENT]``. It imports the standard library only, and of
-that little, for its start is paid once for every queue-job.
+that little, for its start is paid once for every queue-job: where there is a C module below one
+written in Python, it is taken by itself (json, pickle and signal would bring re and enum).
 
 Two processes share the job. The *supervisor* stays small and never runs code of the user; it
 forks a *child* for each of its slots, and when a child dies it reports which task killed it and
@@ -14,11 +15,7 @@ published by a rename into ``spool/new``.
 from __future__ import annotations
 
 import errno
-import json
 import os
-import pickle
-import signal
-import struct
 import sys
 import time
 from _thread import allocate_lock, start_new_thread
@@ -27,19 +24,35 @@ from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from zlib import crc32
 
 TYPE_CHECKING = False  # the real one is in a module that would have to be imported
+if not TYPE_CHECKING and sys.implementation.name == "cpython":
+    import _pickle as pickle
+    import _signal as signal
+    from _json import encode_basestring_ascii, make_scanner
+    from _struct import Struct
+else:
+    import pickle
+    import signal
+    from json.decoder import JSONDecoder
+    from json.encoder import encode_basestring_ascii
+    from struct import Struct
+
+    def make_scanner(context: JsonOptions) -> Callable[[str, int], tuple[Any, int]]:
+        return JSONDecoder().raw_decode
+
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from types import FrameType, ModuleType
     from typing import Any
 
 # One record: magic, CRC of all that follows it, kind, itask, and the sizes of the four parts.
-RECORD = struct.Struct("<4sIIQIQQQ")
-RECORD_BODY = struct.Struct("<IQIQQQ")
+RECORD = Struct("<4sIIQIQQQ")
+RECORD_BODY = Struct("<IQIQQQ")
 MAGIC = b"PPR1"
 RETURNED, RAISED, DIED, HELLO, GOODBYE = range(5)
 
 # One row of tasks.index: offset and size of the pickle in tasks.zip, and its CRC.
-INDEX_ROW = struct.Struct("<QQQ")
+INDEX_ROW = Struct("<QQQ")
 
 # The shared page of a slot: what the child is at, so that the supervisor knows it after a death.
 TABLE, CHUNK, POSITION, TASK, SEQUENCE, SEGMENT_OPEN, REASON, MAX_RSS = range(8)
@@ -62,6 +75,11 @@ LARGEST_UNPUBLISHED = 16 << 20
 PUBLISH_TRIES = 3
 FLUSH_RETRY_SECONDS = 1.0
 LONGEST_PROLOG_SECONDS = 300.0
+
+# Who waits for the pool's next map: the size of the file that it is told in, and how often it looks there.
+SEAT_SIZE = 8192
+SHORTEST_LOOK, LONGEST_LOOK, LOOKS_PER_SECOND = 0.02, 0.1, 200.0
+ORDER_SECONDS = 30.0
 
 
 class Terminated(BaseException):
@@ -103,9 +121,33 @@ def when_there_is_room(call: Callable[[], Any]) -> Any:
         time.sleep(FLUSH_RETRY_SECONDS)
 
 
+class JsonOptions:
+    """What the scanner of json wants to be told: the defaults."""
+
+    strict = True
+    object_hook = object_pairs_hook = None
+    parse_float, parse_int = float, int
+    parse_constant = float
+
+
+def from_json(text: bytes) -> Any:
+    """Return the value of an object in JSON, which is all that our files are; raises ValueError."""
+    try:
+        return make_scanner(JsonOptions())(text.decode(), 0)[0]
+    except StopIteration:
+        raise ValueError("this is no JSON") from None
+
+
+def to_json(value: Any) -> str:
+    """Return the JSON of what we write: texts, numbers, and dicts of them."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{to_json(name)}: {to_json(one)}" for name, one in value.items()) + "}"
+    return encode_basestring_ascii(value) if isinstance(value, str) else repr(value)
+
+
 def read_json(path: str) -> Any:
     with os.fdopen(open_own(path), "rb") as stream:
-        return json.loads(stream.read())
+        return from_json(stream.read())
 
 
 def read_json_patiently(path: str, seconds: float = 20.0) -> Any:
@@ -286,10 +328,10 @@ class Table:
         self.chunks: list[list[int]] = described["chunks"]
         self.width: int = max(1, described["width"])
         self.identity = self._make_identity(f"{job.worker}.{slot}")
-        self.column: int = job.element % self.width
+        self.column: int = (job.element * job.number_of_slots + int(slot)) % self.width
         self.taken = bytearray(len(self.chunks))
-        self.first = 0
-        self.refusals = 0
+        self.position: int = self.column
+        self.is_helping = False
         self._look_around()
 
     def _make_identity(self, name: str) -> str:
@@ -308,7 +350,6 @@ class Table:
         return path
 
     def _look_around(self) -> None:
-        self.refusals = 0
         for name in os.listdir(os.path.join(self.folder, "claims")):
             if name.isdigit():
                 self.taken[int(name)] = 1
@@ -321,19 +362,41 @@ class Table:
         return [i for k in range(0, len(runs), 2) for i in range(runs[k], runs[k + 1])]
 
     def claim_next(self) -> int | None:
-        """Claim one more chunk: the first round first, in it the own column first. None at the end."""
+        """Claim one more chunk: down the own column, then down that in which most is left. None at the end.
+
+        A column has a chunk of each round. So workers meet only where one helps with another's column.
+        """
         while True:
-            self.first = self.taken.find(0, self.first)
-            if self.first < 0:
-                self.first = len(self.taken)
-                return None
-            begin = self.first - self.first % self.width
-            for step in range(self.width):
-                ichunk = begin + (self.column + step) % self.width
-                if ichunk < len(self.taken) and not self.taken[ichunk] and self.claim(ichunk):
-                    return ichunk
-                if self.refusals > 3:
-                    self._look_around()
+            ichunk = self._next_in_column()
+            if ichunk is None:
+                if not self._choose_column():
+                    return None
+            elif self.claim(ichunk):
+                return ichunk
+            elif self.is_helping:
+                self._choose_column()
+            else:
+                self._look_around()
+
+    def _next_in_column(self) -> int | None:
+        while self.position < len(self.taken):
+            ichunk = self.position
+            self.position += self.width
+            if not self.taken[ichunk]:
+                return ichunk
+        return None
+
+    def _choose_column(self) -> bool:
+        """Go to the column with most chunks left, of equals the next one; False if nothing is left."""
+        self._look_around()
+        most, chosen = 0, 0
+        for step in range(self.width):
+            column = (self.column + step) % self.width
+            left = self.taken[column :: self.width].count(0)
+            if left > most:
+                most, chosen = left, column
+        self.position, self.is_helping = chosen, True
+        return most > 0
 
     def claim(self, ichunk: int) -> bool:
         """Claim this chunk; False if it is another's."""
@@ -343,7 +406,6 @@ class Table:
             when_there_is_room(lambda: os.link(self.identity, path))
         except FileExistsError:
             # An NFS server may have done it and lost the answer: then the claim is ours after all.
-            self.refusals += 1
             return os.stat(path).st_ino == os.stat(self.identity).st_ino
         except FileNotFoundError:
             raise Withdrawn from None
@@ -357,7 +419,6 @@ class Table:
         try:
             fd = when_there_is_room(lambda: create(path, os.O_EXCL))
         except FileExistsError:
-            self.refusals += 1
             return False
         with open(self.identity, "rb") as identity:
             name = identity.read()
@@ -539,8 +600,15 @@ def _text_of(error: BaseException) -> str:
 class Child:
     """Works off chunks in one process: claim, run, record, until nothing is unclaimed."""
 
-    def __init__(self, job: Job, segments: Segments, slot: memoryview[int], captures: tuple[Capture, Capture]) -> None:
-        self.job, self.segments, self.slot = job, segments, slot
+    def __init__(
+        self,
+        job: Job,
+        segments: Segments,
+        slot: memoryview[int],
+        captures: tuple[Capture, Capture],
+        preloaded: tuple[Any, ...] | None,
+    ) -> None:
+        self.job, self.segments, self.slot, self.preloaded = job, segments, slot, preloaded
         self.out, self.err = captures
         self.pickler = Pickler(job)
         self.pid, self.parent = os.getpid(), os.getppid()
@@ -577,8 +645,7 @@ class Child:
         return EXHAUSTED
 
     def _load(self) -> None:
-        with os.fdopen(open_own(os.path.join(self.job.work_dir, "function.pickle")), "rb") as stream:
-            self.call, initializer, initargs = self.pickler.loads(stream.read())
+        self.call, initializer, initargs = self.preloaded or load_function(self.job, self.pickler)
         if self.call is None:
             self.call = _apply
         elif self.job.session["call"] == "starmap":
@@ -670,6 +737,19 @@ class Child:
             self.c_flush(None)
 
 
+def load_function(job: Job, pickler: Pickler) -> tuple[Any, ...]:
+    """Return the function, the initializer and its arguments."""
+    with os.fdopen(open_own(os.path.join(job.work_dir, "function.pickle")), "rb") as stream:
+        loaded: tuple[Any, ...] = pickler.loads(stream.read())
+    return loaded
+
+
+def usable_cores() -> int:
+    """Return how many cores of this node are this queue-job's."""
+    told = os.environ.get("SLURM_CPUS_ON_NODE", "")
+    return int(told) if told.isdigit() else len(os.sched_getaffinity(0))
+
+
 def _cpu_seconds() -> float:
     own, children = getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN)
     return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
@@ -719,6 +799,7 @@ class Job:
         self.submission = read_json_patiently(path)
         self.element = element
         self.elastic = self.submission["elastic"]
+        self.number_of_slots = self.submission.get("workers_per_job", 1) or usable_cores()
         self.tables = self.submission["tables"]
         self.max_tasks = self.session["maxtasksperchild"] or 0
         self.host = os.uname().nodename
@@ -763,7 +844,7 @@ class Job:
             os.environ["PYPOOLPARTY_REEXECUTED"] = "1"
             os.execv(sys.executable, [sys.executable, *sys.argv])
         os.environ.pop("PYPOOLPARTY_REEXECUTED", None)
-        cores = str(self.submission.get("cpus") or 1)
+        cores = str(max(1, (self.submission.get("cpus") or 1) // (self.submission.get("workers_per_job") or 1)))
         for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM"):
             os.environ.setdefault(f"{name}_NUM_THREADS", cores)
         if self.same_python:
@@ -789,7 +870,8 @@ class Supervisor:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self.number = job.submission.get("workers_per_job", 1)
+        self.number = job.number_of_slots
+        self.preloaded: tuple[Any, ...] | None = None
         interval = job.submission["flush_interval"]
         page = memoryview(mmap(-1, 64 * (self.number + 1))).cast("q")
         self.slots = [page[8 * k : 8 * k + 8] for k in range(self.number + 1)]
@@ -801,6 +883,7 @@ class Supervisor:
         self.children: dict[int, int] = {}
         self.oom_kills = _count_oom_kills()
         self.signal = 0
+        self.seat: Seat | None = None
 
     def run(self) -> int:
         """Run to the end and return the exit code."""
@@ -808,16 +891,40 @@ class Supervisor:
             signal.signal(number, self._on_signal)
         reason = "terminated"
         try:
+            self._preload()
             for k in range(self.number):
                 self._start(k)
             self._say(HELLO, {})
             reason = self._watch()
+            if reason == REASONS[EXHAUSTED]:
+                self.seat = take_seat(self.job)
         except Terminated:
             self._end_children()
             self.own.publish()  # the signal may have come in the middle of the hello
             self.own.rescue()
         self._say(GOODBYE, self._goodbye(reason))
         return 128 + self.signal if self.signal else 0
+
+    def _preload(self) -> None:
+        """Load the function before many children are forked: what it brings is in memory once."""
+        if self.number > 1:
+            try:
+                self.preloaded = load_function(self.job, Pickler(self.job))
+            except Exception:
+                pass  # each child meets the same error, and reports it
+
+    def wait_for_order(self) -> dict[str, Any] | None:
+        """Wait for the pool's next map; return where it is, or None to leave."""
+        for capture in (capture for pair in self.captures for capture in pair):
+            os.close(capture.fd)
+        if self.seat is None:
+            return None
+        try:
+            return self.seat.wait()
+        except Terminated:
+            return None
+        finally:
+            self.seat.leave()
 
     def _goodbye(self, reason: str) -> dict[str, Any]:
         counts = {str(k): self.slots[k][SEQUENCE] for k in range(self.number)}
@@ -832,7 +939,7 @@ class Supervisor:
     def _say(self, kind: int, content: dict[str, Any]) -> None:
         content.update(worker=self.job.worker, element=self.job.element, host=self.job.node, pid=os.getpid())
         content.update(job=self.job.job_id, time=time.time(), started=self.job.started)
-        self.own.append(kind, 0, value=json.dumps(content).encode())
+        self.own.append(kind, 0, value=to_json(content).encode())
 
     def _start(self, k: int) -> None:
         """Fork the child of slot `k`."""
@@ -846,7 +953,7 @@ class Supervisor:
             return
         code = 1
         try:
-            child = Child(self.job, self.segments[k], self.slots[k], self.captures[k])
+            child = Child(self.job, self.segments[k], self.slots[k], self.captures[k], self.preloaded)
             self.slots[k][REASON] = child.run()
             self.segments[k].publish()
             code = 0
@@ -918,6 +1025,74 @@ class Supervisor:
             segments.rescue()
 
 
+class Seat:
+    """A place in the waiting room of the pool, and the file in which a waiting worker is told where to go on."""
+
+    def __init__(self, job: Job, room: str, seconds: float) -> None:
+        self.room, self.name = room, f"{os.path.basename(job.work_dir)}@{job.worker}"
+        self.path = os.path.join(room, "idle", self.name)
+        self.until = min(time.time() + seconds, job.deadline)
+        self.pause = max(LONGEST_LOOK, job.submission["width"] / LOOKS_PER_SECOND)
+        fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            # Blank up to its last size: where sizes are cached, only what is in them is read.
+            write_all(fd, [b" " * SEAT_SIZE])
+        finally:
+            os.close(fd)
+
+    def wait(self) -> dict[str, Any] | None:
+        """Look for an order until it is time to leave."""
+        pause = SHORTEST_LOOK
+        has_left = False
+        while True:
+            time.sleep(pause)
+            pause = min(self.pause, 1.1 * pause)
+            try:
+                with os.fdopen(open_own(self.path), "rb") as stream:
+                    order: dict[str, Any] = from_json(stream.read())
+                return order
+            except FileNotFoundError:
+                return None  # the pool has ended
+            except ValueError:
+                pass  # nothing yet, or not all of it
+            if not has_left and time.time() >= self.until:
+                has_left = True
+                if self._withdraw():
+                    return None
+            if time.time() >= self.until + ORDER_SECONDS:
+                return None
+
+    def _withdraw(self) -> bool:
+        """Decide that this worker leaves; False if the pool has called it just before."""
+        try:
+            path = os.path.join(self.room, "taken", self.name)
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        except FileExistsError:
+            return False
+        except FileNotFoundError:
+            pass
+        return True
+
+    def leave(self) -> None:
+        """Let nobody look for this worker here."""
+        for folder in ("idle", "taken"):
+            try:
+                os.unlink(os.path.join(self.room, folder, self.name))
+            except OSError:
+                pass
+
+
+def take_seat(job: Job) -> Seat | None:
+    """Return a seat for a worker that may stay for the next map; before it says goodbye to this one."""
+    told = job.submission.get("linger")
+    if not told:
+        return None
+    try:
+        return Seat(job, told["room"], told["seconds"])
+    except OSError:
+        return None  # the pool has ended
+
+
 def _has_ended(pid: int) -> bool:
     """Tell whether a child of this process has ended; it may have been waited for when the signal came."""
     try:
@@ -986,10 +1161,24 @@ def find_element(argument: str | None) -> int:
 
 def main(argv: list[str]) -> int:
     """Run one queue-job."""
+    work_dir, submission = argv[1:3]
     element = find_element(argv[3] if len(argv) > 3 else None)
-    job = Job(argv[1], argv[2], element)
-    job.enter_environment()
-    return Supervisor(job).run()
+    variables, path, deadline = dict(os.environ), list(sys.path), float("inf")
+    while True:
+        job = Job(work_dir, submission, element)
+        deadline = job.deadline = min(deadline, job.deadline)
+        job.enter_environment()
+        supervisor = Supervisor(job)
+        code = supervisor.run()
+        order = supervisor.wait_for_order()
+        if order is None:
+            return code
+        work_dir, submission, element = order["work_dir"], order["submission"], order["element"]
+        # As if it began only now, in its next work_dir.
+        os.environ.clear()
+        os.environ.update(variables)
+        sys.path[:] = path
+        sys.argv[:] = [os.path.join(work_dir, "script.py"), work_dir, submission, str(element)]
 
 
 if __name__ == "__main__":

@@ -128,7 +128,7 @@ def test_spellings_of_resources(make_pool, resources):
 
 def test_variables_and_setup(make_pool):
     """`env` sets variables, and `setup` runs lines of shell in front of the worker."""
-    setup = ["export FROM_SETUP=\"it's $((40 + 2))\""]
+    setup = ['export FROM_SETUP="it\'s $((40 + 2))"']
     pool = make_pool(env={"FROM_ENV": "a 'b' \"c\"\nd"}, setup=setup)
     assert ["it's 42", "a 'b' \"c\"\nd"] == pool.map(f.read_variable, ["FROM_SETUP", "FROM_ENV"])
 

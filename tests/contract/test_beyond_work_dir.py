@@ -13,7 +13,7 @@ pytestmark = pytest.mark.beyond
 # Each of these has broken something somewhere.
 HOSTILE_NAMES = {
     "blank": "a b",
-    "quotes": "a'; echo \"foo\" `id`",
+    "quotes": 'a\'; echo "foo" `id`',
     "newline": "a\nb",
     "percent": "%j 100% %",
     "unicode": "\N{SNOWMAN}ä",

@@ -92,8 +92,8 @@ MUTATIONS = [
     of(
         "variables, arguments, tasks or paths look like shell or Python",
         "work_dir/_work_dir.py",
-        'exec "$python" "$work_dir/script.py"',
-        'eval exec "$python" "$work_dir/script.py"',
+        "python=$1 submission=$3\n",
+        'python=$1 submission=$3\neval "true $python"\n',
         f"{SECRETS}::test_hostile_python_path_and_account",
     ),
     of(

@@ -57,7 +57,7 @@ def submit(work_dir, n, width=1, number=1, is_elastic=True, chunksize=None, **de
 def stand_in_for_a_job(work_dir, element=0, number=1, pid=7):
     """Return what `worker.Segments` and `worker.Table` need to know of their job."""
     name = f"{number:04d}-{element:06d}-node-{pid}-1f"
-    return SimpleNamespace(work_dir=work_dir.path, element=element, worker=name, elastic=True)
+    return SimpleNamespace(work_dir=work_dir.path, element=element, worker=name, elastic=True, number_of_slots=1)
 
 
 def make_segments(work_dir, slot_name="0", interval=0.0, **of_job):

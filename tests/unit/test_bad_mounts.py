@@ -5,6 +5,7 @@ import functools
 import os
 import shutil
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -224,9 +225,13 @@ def test_interrupted_while_the_disk_is_full(mounted, make_pool, tmp_path, capfd)
     filler = mounted / "filler"
     with pytest.raises(OSError, match="No space"):
         filler.write_bytes(bytes(10 << 20))
-    pool.leave()  # the directories of the archives would take more room than there is
+    leaving = threading.Thread(target=pool.leave, daemon=True)
+    leaving.start()
+    leaving.join(10)  # the directories of the archives would take more room than there is
+    waits_for_ever = leaving.is_alive()
+    filler.unlink()
+    assert not waits_for_ever
     assert f"to go on: pypoolparty.resume('{result.work_dir}')" in capfd.readouterr().err
     assert not is_running(pid)
-    filler.unlink()
     (tmp_path / "go").touch()
     assert list(range(300)) == pypoolparty.resume(result.work_dir)

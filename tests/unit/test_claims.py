@@ -74,33 +74,54 @@ def test_each_chunk_is_claimed_once(work_dir, has_links):
     assert has_links == (1 not in links)
 
 
-def test_workers_begin_at_their_own_places(work_dir):
-    """The first round is shared out without a collision: each begins in its own column."""
+def watch_claims(table):
+    """Return the list of chunks that a table tries to claim from now on."""
+    tried = []
+    claim = table.claim
+    table.claim = lambda ichunk: tried.append(ichunk) or claim(ichunk)
+    return tried
+
+
+def test_workers_have_columns_of_their_own(work_dir):
+    """While all of them work, no two workers ever meet at one chunk."""
     submit(work_dir, 40, width=4, chunksize=1)
     tables = [table_of(work_dir, element)[0] for element in range(4)]
-    assert [0, 1, 2, 3] == [table.claim_next() for table in tables]
-    assert 0 == sum(table.refusals for table in tables)
-    assert [4, 5, 6, 7] == [table.claim_next() for table in tables]
+    tried = [watch_claims(table) for table in tables]
+    for _ in range(10):
+        for table in tables:
+            table.claim_next()
+    assert [list(range(element, 40, 4)) for element in range(4)] == tried
 
 
 def test_more_workers_than_columns(work_dir):
     """A replacement beyond the width finds a place, too."""
     submit(work_dir, 5, width=2, chunksize=1)
     table, _ = table_of(work_dir, element=7)
-    assert [1, 0, 3, 2, 4, None] == [table.claim_next() for _ in range(6)]
+    assert [1, 3, 0, 2, 4, None] == [table.claim_next() for _ in range(6)]
 
 
-def test_after_some_refusals_the_folder_is_listed(work_dir):
+def test_help_goes_where_most_is_left(work_dir):
+    """Who is done with its own column helps with one that nobody has begun, chunk after chunk."""
+    submit(work_dir, 40, width=4, chunksize=1)
+    begun, _ = table_of(work_dir, element=1)
+    for _ in range(3):
+        begun.claim_next()
+    mine, _ = table_of(work_dir, element=0)
+    tried = watch_claims(mine)
+    claimed = [mine.claim_next() for _ in range(20)]
+    assert [*range(0, 40, 4), *range(2, 40, 4)] == claimed == tried
+
+
+def test_few_refusals_where_others_have_claimed(work_dir):
     """A worker does not try name after name that others have claimed long ago."""
     submit(work_dir, 200, width=5, chunksize=1)
     late, _ = table_of(work_dir, element=0)
     other, _ = table_of(work_dir, element=1)
     claimed = {other.claim_next() for _ in range(100)}
-    tried = []
-    claim = late.claim
-    late.claim = lambda ichunk: tried.append(ichunk) or claim(ichunk)
-    assert late.claim_next() not in claimed
-    assert len(tried) <= 5
+    tried = watch_claims(late)
+    rest = [late.claim_next() for _ in range(100)]
+    assert not claimed & set(rest)
+    assert len(tried) <= 105
 
 
 def test_claim_that_is_another_ones(work_dir, has_links):
@@ -167,11 +188,12 @@ def test_chunks_on_disk_are_the_planned_ones(work_dir):
     assert [0, 1, 2, 5] == table_of(work_dir, 0, number=2)[0].tasks(0)
 
 
-def test_claims_go_through_all_rounds(work_dir):
-    """One worker alone claims all chunks in the order of the rounds."""
+def test_one_worker_alone_claims_all(work_dir):
+    """In each column in the order of the rounds, for later rounds have the smaller chunks."""
     chunks = submit(work_dir, 10_000, width=7)
     table, _ = table_of(work_dir, element=3)
     order = [table.claim_next() for _ in chunks]
     assert list(range(len(chunks))) == sorted(order)
-    assert sorted(ichunk // 7 for ichunk in order) == [ichunk // 7 for ichunk in order]
+    columns = [[ichunk for ichunk in order if ichunk % 7 == column] for column in range(7)]
+    assert [sorted(column) for column in columns] == columns
     assert table.claim_next() is None

@@ -4,6 +4,7 @@ import errno
 import os
 import pickle
 from collections import Counter
+from types import SimpleNamespace
 
 import pypoolparty
 from pypoolparty import worker
@@ -176,6 +177,7 @@ class Asked:
 
     def __init__(self):
         self.answers = []
+        self.ledger = SimpleNamespace(batches={1: None})
 
     is_closed = False
 

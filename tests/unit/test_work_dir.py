@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import subprocess
+import sys
 import threading
 import time
 import zipfile
@@ -41,6 +42,7 @@ def test_layout(tmp_path, umask):
     finally:
         os.umask(before)
     assert [
+        f"__pycache__/script.{sys.implementation.cache_tag}.pyc",
         "environment.json",
         "function.pickle",
         "job.sh",
@@ -108,7 +110,7 @@ def test_job_script_finds_its_work_dir(tmp_path, name):
     function = dumps((None, None, ()))
     made.write_new_map(NewMap(function, {}, ('echo "setup sees $# arguments"', "true $1 $2"), {}))
     echo = tmp_path / "echo"
-    echo.write_text('#!/bin/sh\nprintf "%s|" "$@"\n')
+    echo.write_text('#!/bin/sh\nshift 2\nprintf "%s|" "$@"\n')  # without -c and its program
     echo.chmod(0o755)
     argv = ["/bin/bash", made.layout.job_script, str(echo), escape_for_job_script(made.path), "0001", "17"]
     out = subprocess.run(argv, capture_output=True, text=True, check=True).stdout

@@ -18,6 +18,8 @@ __all__ = ["Driver"]
 
 # Between two looks at the spool: soon after something came, later when nothing does.
 SHORTEST_PAUSE, LONGEST_PAUSE, GROWTH = 0.002, 0.1, 1.4
+# Between two queries of the scheduler, in polling intervals: one after something has changed, more when nothing does.
+LONGEST_INTERVAL, INTERVAL_GROWTH = 4.0, 1.5
 
 
 class Driver:
@@ -27,7 +29,7 @@ class Driver:
     ----------
     scheduler : Scheduler
     polling_interval : float
-        Seconds between two queries of the scheduler.
+        Seconds between two queries of the scheduler, at the least; up to four times as many while nothing changes.
     say : callable
         Takes a line for the user.
     clock : callable
@@ -54,6 +56,8 @@ class Driver:
         self._limits: Limits | None = None
         self._asks_limits = False
         self._queried = float("-inf")
+        self._interval = polling_interval
+        self._seen: tuple[int, frozenset[Job]] = (0, frozenset())
         self._is_querying = False
         self._thread: threading.Thread | None = None
         self._is_over = Latch()
@@ -180,20 +184,31 @@ class Driver:
 
     def _query(self, now: float) -> None:
         """Ask the scheduler for all maps at once, if it is time to."""
-        if self._is_querying or now - self._queried < self.polling_interval:
+        n_submissions = sum(len(run.ledger.batches) for run in self._runs)
+        if n_submissions != self._seen[0]:
+            self._interval = self.polling_interval
+        if self._is_querying or now - self._queried < self._interval:
             return
         asked = [(run, run.asked_names()) for run in self._runs if not run.is_closed]
         names = [name for _, of_run in asked for name in of_run]
+        self._queried = now
         if not names:
             return
-        self._is_querying, self._queried = True, now
+        self._is_querying = True
 
         def observe(jobs: list[Job] | None, error: Exception | None) -> None:
             self._is_querying = False
             if jobs is None:
                 self._say(f"asking {self.scheduler.name} failed, which tells nothing of the jobs: {error}")
                 return
+            self._pace(n_submissions, frozenset(jobs))
             for run, of_run in asked:
                 self._observe_one(run, jobs, of_run)
 
         self._caller.start(lambda: self.scheduler.query(names), observe)
+
+    def _pace(self, n_submissions: int, jobs: frozenset[Job]) -> None:
+        """Ask less often while the answers are the same."""
+        grown = min(self._interval * INTERVAL_GROWTH, LONGEST_INTERVAL * self.polling_interval)
+        self._interval = grown if (n_submissions, jobs) == self._seen else self.polling_interval
+        self._seen = n_submissions, jobs

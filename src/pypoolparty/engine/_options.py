@@ -34,9 +34,10 @@ class Options:
         The interpreter on the nodes.
     resources : Resources
     keep_work_dir : bool
-    workers_per_job : int
     enforce_mem : bool
         Whether the workers limit their memory themselves.
+    linger : (str, float) or None
+        The waiting room for workers that have nothing left to do, and for how many seconds.
     interpreter : str
         Of the job script.
     say : callable
@@ -48,8 +49,8 @@ class Options:
     python_path: str
     resources: Resources = field(default_factory=Resources)
     keep_work_dir: bool = False
-    workers_per_job: int = 1
     enforce_mem: bool = False
+    linger: tuple[str, float] | None = None
     interpreter: str = "/bin/sh"
     say: Callable[[str], None] = lambda line: None
     tell: Callable[[str], None] = lambda line: None

@@ -310,7 +310,10 @@ class MapRun:
     # ------------------------------------------------------------------ queries
 
     def asked_names(self) -> dict[str, int]:
-        """Return the names to ask the scheduler for, and the submission of each."""
+        """Return the names to ask the scheduler for, and the submission of each; called once in an interval.
+
+        Of a submission whose queue-jobs have all published something since the last time, there is nothing to ask.
+        """
         names: dict[str, int] = {}
         # Where there is no room for more, duplicates that are not needed may be what takes it up.
         is_full = self.ledger.full_refusals > 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..chunks import tasks_of
-from ..decide import Plan
+from ..decide import CORES_OF_A_NODE, Plan
 from ..events import Planned
 from ..ledger import Batch
 from ..policy import Policy
@@ -29,19 +29,22 @@ def describe(action: Plan, number: int, policy: Policy, options: Options) -> dic
 
     The flush interval grows with the number of workers, so that the spool sees no more than a bounded rate of files.
     """
-    workers = action.elements * options.workers_per_job
+    width = workers = action.elements * (policy.workers_per_job or CORES_OF_A_NODE)
     if not action.is_elastic and policy.width:
         workers = min(workers, policy.width)
-    return {
+    described = {
         "elastic": action.is_elastic,
-        "width": max(1, action.elements),
+        "width": max(1, width),
         "tables": [f"{table:04d}" for table in _tables(action, number)],
         "flush_interval": max(LEAST_FLUSH_SECONDS, workers / FILES_PER_SECOND),
         "time_limit": policy.time_at(action.time_level),
         "cpus": options.resources.cpus,
-        "workers_per_job": options.workers_per_job,
+        "workers_per_job": policy.workers_per_job,
         "enforce_mem": policy.mem_at(action.mem_level) if options.enforce_mem else None,
     }
+    if options.linger:
+        described["linger"] = dict(zip(("room", "seconds"), options.linger))
+    return described
 
 
 def planned(action: Plan, number: int, session_id: str) -> Planned:

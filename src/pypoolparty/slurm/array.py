@@ -63,6 +63,13 @@ class Pool(BasePool):
         Variables for the tasks, on top of this process's.
     retry : Retry, optional
         What is done about tasks whose queue-job died; see `pypoolparty.Retry`.
+    workers_per_job : int or "node"
+        Tasks that one queue-job does at a time (1), on as many cores, unless `cpus` says otherwise: few wide
+        queue-jobs start sooner than many narrow ones. ``"node"``: on all cores of a node that is ours alone;
+        `num_simultaneously_running_tasks` is then the most nodes at a time.
+    linger : float
+        Seconds for which queue-jobs that have nothing left to do stay for the next map of this pool (0): for
+        callers that map again and again. They are held for as long, and so are their cores.
     processes : int, optional
         `multiprocessing`'s name for `num_simultaneously_running_tasks`.
     initializer, initargs : callable, sequence
@@ -105,6 +112,8 @@ class Pool(BasePool):
         setup: Iterable[str] = (),
         env: Mapping[str, str] | None = None,
         retry: Retry | None = None,
+        workers_per_job: int | str = 1,
+        linger: float = 0.0,
         initializer: Callable[..., Any] | None = None,
         initargs: Sequence[Any] = (),
         maxtasksperchild: int | None = None,
@@ -134,6 +143,8 @@ class Pool(BasePool):
             verbose=verbose,
             max_num_resubmissions=max_num_resubmissions,
             retry=retry,
+            workers_per_job=workers_per_job,
+            linger=linger,
             resources=resources(
                 time=time,
                 mem=mem,
@@ -151,6 +162,7 @@ class Pool(BasePool):
             maxtasksperchild=maxtasksperchild,
             own={
                 "elastic": bool(elastic),
+                "workers_per_job": workers_per_job,
                 "slurm_call_timeout": timeout,
                 "sbatch_path": sbatch_path,
                 "squeue_path": squeue_path,

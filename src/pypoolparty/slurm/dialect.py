@@ -168,6 +168,8 @@ class SlurmDialect:
 
     def _resources(self, submission: Submission) -> Iterator[str]:
         asked = submission.resources
+        if asked.whole_node:
+            yield from ("--nodes=1", "--exclusive")
         if asked.time is not None:
             minutes, seconds = divmod(asked.time, 60)
             yield f"--time={minutes}:{seconds:02d}"

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ..arguments import either, positive_number, read_width, resources
+from ..arguments import either, positive_int, positive_number, read_width, resources
 from ..command import beside
 from ..policy import Retry
 from ..pool import BasePool
@@ -67,6 +67,12 @@ class Pool(BasePool):
         Variables for the tasks, on top of this process's.
     retry : Retry, optional
         What is done about tasks whose queue-job died; see `pypoolparty.Retry`.
+    workers_per_job : int
+        Tasks that one queue-job does at a time (1), on as many cores, unless `cpus` says otherwise: few wide
+        queue-jobs start sooner than many narrow ones.
+    linger : float
+        Seconds for which queue-jobs that have nothing left to do stay for the next map of this pool (0): for
+        callers that map again and again. They are held for as long, and so are their cores.
     processes : int, optional
         `multiprocessing`'s name for `num_simultaneously_running_tasks`.
     initializer, initargs : callable, sequence
@@ -112,6 +118,8 @@ class Pool(BasePool):
         setup: Iterable[str] = (),
         env: Mapping[str, str] | None = None,
         retry: Retry | None = None,
+        workers_per_job: int = 1,
+        linger: float = 0.0,
         initializer: Callable[..., Any] | None = None,
         initargs: Sequence[Any] = (),
         maxtasksperchild: int | None = None,
@@ -140,6 +148,8 @@ class Pool(BasePool):
             verbose=verbose,
             max_num_resubmissions=max_num_resubmissions,
             retry=retry,
+            workers_per_job=positive_int("workers_per_job", workers_per_job),
+            linger=linger,
             resources=resources(
                 time=time,
                 mem=mem,
@@ -157,6 +167,7 @@ class Pool(BasePool):
             maxtasksperchild=maxtasksperchild,
             own={
                 "elastic": bool(elastic),
+                "workers_per_job": workers_per_job,
                 "sge_call_timeout": timeout,
                 "qsub_path": qsub_path,
                 "qstat_path": qstat_path,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 
 FORMAT_VERSION = 1
@@ -26,6 +27,11 @@ class Layout:
     def script(self) -> str:
         """The worker, verbatim."""
         return self._at("script.py")
+
+    @property
+    def bytecode(self) -> str:
+        """The worker, compiled: for nodes that run the same python."""
+        return self._at("__pycache__", f"script.{sys.implementation.cache_tag}.pyc")
 
     @property
     def job_script(self) -> str:
@@ -109,5 +115,6 @@ class Layout:
             self.spool_new,
             self.spool_tmp,
             self.workers,
+            self._at("__pycache__"),
             self.submissions,
         ]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import json
+import marshal
 import os
 import shutil
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.abc import InspectLoader
+from importlib.util import MAGIC_NUMBER
 from typing import Any
 
 from .. import worker
@@ -26,6 +29,15 @@ from ._tasks import TasksWriter
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 UNREADABLE = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT)  # what a network file system says in a bad moment
 _PROBE = ".probe"
+# As if the script was run, but with its bytecode where there is one.
+_LAUNCH = """\
+import sys
+del sys.argv[0]
+if sys.path[0] == "":
+    del sys.path[0]
+sys.path.insert(0, sys.argv[0].rpartition("/")[0])
+import script
+sys.exit(script.main(sys.argv))"""
 # Started as: job.sh PYTHON WORK_DIR SUBMISSION [ELEMENT], with escapes for printf's %b in WORK_DIR.
 _JOB_SCRIPT = """\
 setup() {
@@ -36,7 +48,7 @@ python=$1 submission=$3
 work_dir=$(printf '%%b_' "$2")
 work_dir=${work_dir%%_}
 shift 3
-exec "$python" "$work_dir/script.py" "$work_dir" "$submission" "$@"
+exec "$python" -c '%s' "$work_dir/script.py" "$work_dir" "$submission" "$@"
 """
 
 
@@ -123,6 +135,7 @@ class WorkDir:
         """Write all that a worker needs besides the tasks."""
         with open(worker.__file__, "rb") as stream:
             self._write(self.layout.script, stream.read())
+        self._write(self.layout.bytecode, _bytecode())
         self._write(self.layout.job_script, _job_script(new.setup).encode(), mode=0o700)
         self._write(self.layout.environment, _to_json(new.environment))
         self._write(self.layout.function, new.function)
@@ -203,6 +216,11 @@ class WorkDir:
         table = {"width": described["width"], "chunks": chunks}
         self._write(self.layout.submission(number, "chunks.json"), _to_json(table))
         self._write(self.layout.submission(number, "submission.json"), _to_json(described))
+
+    def described(self, number: int) -> dict[str, Any]:
+        """Return what the workers of a submission are told."""
+        with open(self.layout.submission(number, "submission.json"), "rb") as stream:
+            return dict(json.loads(stream.read()))
 
     def last_submission(self) -> int:
         """Return the highest number of a submission on disk; 0 if there is none."""
@@ -400,13 +418,22 @@ def _make_private(folder: str) -> None:
     os.chmod(folder, 0o700)
 
 
+def _bytecode() -> bytes:
+    """Return the worker's ``.pyc``, of the kind that is not compared with its source (PEP 552)."""
+    spec = worker.__spec__
+    assert spec is not None
+    assert isinstance(spec.loader, InspectLoader)
+    unchecked, no_hash = (1).to_bytes(4, "little"), bytes(8)
+    return MAGIC_NUMBER + unchecked + no_hash + marshal.dumps(spec.loader.get_code(worker.__name__))
+
+
 def _job_script(setup: Sequence[str]) -> str:
     """Return the shell script that is submitted.
 
     The user's lines are in a function, so that what they source does not see our arguments.
     """
     interpreter = "#!/bin/bash\n" if setup else "#!/bin/sh\n"
-    return interpreter + _JOB_SCRIPT % "".join(f"{line}\n" for line in setup)
+    return interpreter + _JOB_SCRIPT % ("".join(f"{line}\n" for line in setup), _LAUNCH)
 
 
 def escape_for_job_script(path: str) -> str:
