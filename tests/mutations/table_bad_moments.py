@@ -36,7 +36,7 @@ MUTATIONS = [
         "worker.py",
         "        fd = written_anew(path, records)\n",
         "        fd = written_anew(path, [])\n",
-        f"{BAD_DISK}::test_segment_whose_sync_fails",
+        f"{BAD_DISK}::test_segment_whose_sync_fails[fsync-28]",
         f"{MOUNTS}::test_only_the_sync_tells_of_a_full_disk",
     ),
     of(

@@ -8,6 +8,7 @@ DECIDE = "tests/unit/test_decide.py"
 LEDGER = "tests/unit/test_ledger.py"
 FOUND = "tests/chaos/test_found.py"
 PROMISES = "tests/unit/test_promises.py"
+LINGERING = "tests/unit/test_lingering.py"
 
 
 def of(row: str, file: str, old: str, new: str, *tests: str) -> Mutation:
@@ -195,5 +196,33 @@ MUTATIONS = [
         "            return os.stat(path).st_ino == os.stat(self.identity).st_ino\n",
         "            return True\n",
         "tests/unit/test_claims.py::test_each_chunk_is_claimed_once[links]",
+    ),
+    of(
+        "it dies while it waits for the next map of its pool (`linger`)",
+        "lingering.py",
+        "            if at is not None:\n                guest_id",
+        "            if False:\n                guest_id",
+        f"{LINGERING}::test_query_tells_of_a_guest_under_its_new_name",
+    ),
+    of(
+        "its pool ends, or its main process dies, while it waits",
+        "lingering.py",
+        "            if targets:\n                self.inner.cancel(targets)",
+        "            pass",
+        f"{LINGERING}::test_end_cancels_who_waits",
+    ),
+    of(
+        "its pool ends, or its main process dies, while it waits",
+        "worker.py",
+        "            if not has_left and time.time() >= self.until:",
+        "            if False:",
+        f"{LINGERING}::test_waiting_ends_by_itself",
+    ),
+    of(
+        "its pool ends, or its main process dies, while it waits",
+        "lingering.py",
+        "                    self._whereabouts[Origin.of(job_id)] = at",
+        "                    pass",
+        f"{LINGERING}::test_guests_of_a_dead_main_process",
     ),
 ]

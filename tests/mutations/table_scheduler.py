@@ -17,8 +17,8 @@ MUTATIONS = [
     of(
         "slurmctld or sge_qmaster is away for a while",
         "engine/_driver.py",
-        "                return\n            for run, of_run in asked:\n",
-        "                jobs = []\n            for run, of_run in asked:\n",
+        "                return\n            self._pace(",
+        "                jobs = []\n            self._pace(",
         f"{PROMISES}::test_query_that_fails_tells_nothing",
     ),
     of(
@@ -59,8 +59,8 @@ MUTATIONS = [
     of(
         "more tasks than an array may have",
         "decide.py",
-        "        width = min(room, n + len(singles), *array)\n",
-        "        width = min(room, n + len(singles))\n",
+        "        width = min(room, -(-(n + len(singles)) // workers), *array)\n",
+        "        width = min(room, -(-(n + len(singles)) // workers))\n",
         f"{DECIDE}::test_shape_of_the_plan",
     ),
     of(

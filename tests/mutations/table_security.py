@@ -94,7 +94,7 @@ MUTATIONS = [
         "work_dir/_work_dir.py",
         "python=$1 submission=$3\n",
         'python=$1 submission=$3\neval "true $python"\n',
-        f"{SECRETS}::test_hostile_python_path_and_account",
+        f"{SECRETS}::test_hostile_python_path_and_account[local-a; touch {{mark}} #]",
     ),
     of(
         "the name of a queue, an account or a QOS looks like an option",

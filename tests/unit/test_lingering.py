@@ -7,11 +7,13 @@ import time
 import pytest
 
 import pypoolparty
+from pypoolparty.events import Accepted, to_line
 from pypoolparty.lingering import Lingering, Origin
 from pypoolparty.scheduler import Receipt, Target
 from pypoolparty.states import Job, JobState, Limits, Submission
 from pypoolparty.testing import Dummies
 from pypoolparty.waiting_room import WaitingRoom
+from pypoolparty.work_dir import WorkDir
 from tests.unit.functions import identity
 
 pytestmark = pytest.mark.timeout(60)
@@ -158,6 +160,9 @@ class Inner:
     def post_mortem(self, job_ids):
         return [row for row in self.rows if row.job_id in job_ids]
 
+    def adopt(self, work_dir):
+        pass
+
     def close(self):
         pass
 
@@ -212,3 +217,22 @@ def test_end_cancels_who_waits(lingering, tmp_path):
     lingering.close()
     assert [Target("77", (2,))] == lingering.inner.cancelled
     assert not (tmp_path / "room").exists()
+
+
+def test_guests_of_a_dead_main_process(tmp_path):
+    """Who goes on with a map knows its guests by its journal, closes the waiting room, and can cancel them."""
+    left = WorkDir.create(str(tmp_path / "b"))
+    guest = Origin("77", 1, "a-0001").guest_id
+    left.log(to_line(Accepted(1, [0, 1], [(0, guest)])))
+    room = tmp_path / "room"
+    WaitingRoom(str(room)).open()
+    left.write_submission(1, {"width": 1, "linger": {"room": str(room), "seconds": 9}}, [[0, 1]])
+    (tmp_path / "b" / "submissions" / "0002").mkdir()  # it died before it had written what workers are told
+    left.abandon()
+    resumed = Lingering(Inner(), None)
+    resumed.adopt(left.path)
+    resumed.inner.rows = [Job("77", k, "a-0001", JobState.RUNNING) for k in range(3)]
+    assert [("b-0001", 0)] == [(job.name, job.element) for job in resumed.query(["b-0001"])]
+    resumed.cancel([Target(guest)])
+    assert [Target("77", (1,))] == resumed.inner.cancelled
+    assert not room.exists()

@@ -218,8 +218,12 @@ class WorkDir:
         self._write(self.layout.submission(number, "submission.json"), _to_json(described))
 
     def described(self, number: int) -> dict[str, Any]:
-        """Return what the workers of a submission are told."""
-        with open(self.layout.submission(number, "submission.json"), "rb") as stream:
+        """Return what the workers of a submission are told; nothing, if the main process died before it was written."""
+        try:
+            fd = open_checked(self.layout.submission(number, "submission.json"))
+        except FileNotFoundError:
+            return {}
+        with os.fdopen(fd, "rb") as stream:
             return dict(json.loads(stream.read()))
 
     def last_submission(self) -> int:
