@@ -31,6 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
         if options.output:
             report.append(done, options.output)
 
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has us ignore Ctrl-C
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # daemons and mounts are ours to end
     series = Series(options.backend, faults, options.longest, tell)
     folder = Path(tempfile.mkdtemp(prefix="party-chaos-", dir=options.folder))
