@@ -198,7 +198,7 @@ MUTATIONS = [
         "tests/unit/test_claims.py::test_each_chunk_is_claimed_once[links]",
     ),
     of(
-        "it dies while it waits for the next map of its pool (`linger`)",
+        "it dies while it waits (as `linger` says) for the next map of its pool",
         "lingering.py",
         "            if at is not None:\n                guest_id",
         "            if False:\n                guest_id",
