@@ -14,9 +14,10 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    """Let tests interrupt the programs that they start, also where the shell has us ignore Ctrl-C."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Let tests interrupt the programs that they start, also where the shell (or nohup) has us ignore that."""
+    for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)
 
 
 def pytest_collection_modifyitems(items):
