@@ -21,7 +21,7 @@ from bench.peers.ours import POOLS
 from bench.records import Record
 from pypoolparty import payload
 from pypoolparty.testing import Dummies
-from pypoolparty.work_dir import TasksWriter
+from pypoolparty.work_dir import TasksWriter, escape_for_job_script
 from pypoolparty.work_dir._reduced import Reduced, read_reduced
 from pypoolparty.worker import RETURNED, Tasks
 
@@ -54,16 +54,21 @@ def python(*arguments: str) -> None:
     subprocess.run([sys.executable, *arguments], check=True, stdin=subprocess.DEVNULL)
 
 
+def shell(*arguments: str) -> None:
+    """Run a shell to its end."""
+    subprocess.run(["/bin/sh", *arguments], check=True, stdin=subprocess.DEVNULL)
+
+
 def worker_start(repeats: int) -> Iterator[tuple[str, Values]]:
-    """Time from the start of script.py to its first task, beside an interpreter that does nothing."""
+    """Time from the start of the job script to its first task, beside a shell that starts a bare interpreter."""
     ours, bare = [], []
     with tempfile.TemporaryDirectory() as folder:
         for number in range(repeats):
-            bare.append(seconds(lambda: python("-c", "pass")))
+            bare.append(seconds(lambda: shell("-c", 'exec "$0" -c pass', sys.executable)))
             work_dir = HELPERS.make_map(os.path.join(folder, str(number)), functions.tell_time, [0])
             HELPERS.submit(work_dir, 1)
             begin = time.monotonic()
-            python(work_dir.layout.script, work_dir.path, "0001", "0")
+            shell(work_dir.layout.job_script, sys.executable, escape_for_job_script(work_dir.path), "0001", "0")
             collected = work_dir.collect(refresh=False)
             [value] = [record.value for segment in collected for record in segment.records if record.kind == RETURNED]
             ours.append(payload.loads(value) - begin)
