@@ -10,6 +10,10 @@ _NOT_CLIENTS = re.compile(
     r"MESSAGE_|REQUEST_(STATS_INFO|COMPLETE_BATCH_SCRIPT|COMPLETE_PROLOG|STEP_COMPLETE|NODE_REG|CONFIG|"
     r"RECONFIGURE|CONTROL_STATUS|PERSIST)"
 )
+# Lines of the controller's log: a job has its cores, or gives them back. "JobId=7" or, in an array, "JobId=5_2(7)".
+_NUMBER = r"JobId=(?:\d+_\d+\()?(\d+)"
+_BEGUN = re.compile(rf"^\[([\d:.T-]+)\] sched(?:/backfill)?: (?:Allocate|_start_job: Started) {_NUMBER}", re.MULTILINE)
+_OVER = re.compile(rf"^\[([\d:.T-]+)\] _job_complete: {_NUMBER}\)? done", re.MULTILINE)
 
 
 class Job(NamedTuple):
@@ -37,13 +41,21 @@ def of_clients(requests: dict[str, int]) -> int:
     return sum(n for kind, n in requests.items() if not _NOT_CLIENTS.match(kind))
 
 
-def slurm_jobs(completions: str) -> list[Job]:
-    """Read jobs from the text of Slurm's jobcomp/filetxt."""
+def slurm_jobs(completions: str, log: str = "") -> list[Job]:
+    """Read jobs from the text of Slurm's jobcomp/filetxt.
+
+    Its times are cut to whole seconds, for all jobs of an array alike; the controller's log has milliseconds, and
+    goes before where it has both ends of a job.
+    """
+    begun, over = ({number: stamp for stamp, number in found.findall(log)} for found in (_BEGUN, _OVER))
     jobs = []
     for line in completions.splitlines():
         row = dict(word.split("=", 1) for word in line.split() if "=" in word)
         try:
-            begin, end = (datetime.fromisoformat(row[key]) for key in ("StartTime", "EndTime"))
+            stamps = [row["StartTime"], row["EndTime"]]
+            if row["JobId"] in begun and row["JobId"] in over:
+                stamps = [begun[row["JobId"]], over[row["JobId"]]]
+            begin, end = map(datetime.fromisoformat, stamps)
             jobs.append(Job(int(row["ProcCnt"]), max(0.0, (end - begin).total_seconds())))
         except (KeyError, ValueError):
             jobs.append(Job(0, 0.0))  # cancelled before it began: "Unknown"

@@ -38,6 +38,8 @@ class Peer:
         What it submits a queue-job for.
     options : mapping
         For `map`.
+    workloads : sequence of str
+        What it is measured with, where that is not all.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Peer:
     programs: Mapping[str, str] = field(default_factory=dict)
     queue_job_per: str = "slot"
     options: Mapping[str, Any] = field(default_factory=dict)
+    workloads: Sequence[str] = ()
     module: str = ""
 
     def map(

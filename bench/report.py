@@ -25,7 +25,8 @@ cores; the daemons of the scheduler, the queue-jobs and the main process share t
 than the seconds.
 
 - *ideal* is the time in which nothing but the tasks takes time.
-- *held* are the core-seconds of the queue-jobs by the scheduler's own account, which counts in whole seconds.
+- *held* are the core-seconds of the queue-jobs: those in the scheduler's file of completed jobs, with the times of the
+  controller's log where it has them, as the file counts in whole seconds.
 - *requests* are those of users' commands, also within jobs, that the Slurm controller answered.
 - *files* and *MB* are the peaks in the folder of the map, looked at every tenth of a second.
 - *file calls* are the system calls about files of the main process and its children, from one more run under

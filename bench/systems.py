@@ -67,6 +67,12 @@ class Local:
         """Do nothing."""
 
 
+def _text_behind(path: Path, offset: int) -> str:
+    with open(path, errors="replace") as stream:
+        stream.seek(offset)
+        return stream.read()
+
+
 class _Scheduler:
     """What both schedulers have in common: an empty queue at the end, and a file of what ended."""
 
@@ -88,9 +94,7 @@ class _Scheduler:
     def _new_completions(self) -> str:
         if not self.completions.exists():
             return ""
-        with open(self.completions, errors="replace") as stream:
-            stream.seek(self.offset)
-            return stream.read()
+        return _text_behind(self.completions, self.offset)
 
     def _empty_queue(self) -> bool:
         """Wait until the queue is empty by itself; if it does not get so, cancel, and return False."""
@@ -123,21 +127,24 @@ class Slurm(_Scheduler):
         super().__init__(cluster, cluster.job_completions)
         self.version = cluster.run("slurmctld", "-V").stdout.strip()
         self.requests: dict[str, int] = {}
+        self.log, self.log_offset = cluster.at.log / "slurmctld.log", 0
 
     def begin(self) -> None:
-        """Note the counters of the controller and the end of the file of completed jobs."""
-        self.requests, self.offset = self._requests(), self._size()
+        """Note the counters of the controller and the ends of its log and of the file of completed jobs."""
+        self.requests, self.offset, self.log_offset = self._requests(), self._size(), self.log.stat().st_size
 
     def end(self) -> dict[str, Any]:
         """Return the requests, before we ask ourselves, and the jobs."""
         requests = accounts.difference(self.requests, self._requests())
         is_empty = self._empty_queue()
         time.sleep(0.3)  # the last line of the file
-        jobs = accounts.slurm_jobs(self._new_completions())
+        completions = self._new_completions()
+        jobs = accounts.slurm_jobs(completions, _text_behind(self.log, self.log_offset))
         return {
             "requests": requests,
             "queue_jobs": len(jobs),
             "held": accounts.held(jobs),
+            "held_in_whole_seconds": accounts.held(accounts.slurm_jobs(completions)),
             "leaves_empty_queue": is_empty,
         }
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from bench.measured import OURS, Measured, over
 from bench.workloads import WORKLOADS
 
-WIDE, LINGERING = "pypoolparty workers_per_job=8", "pypoolparty linger=10"
+WIDE, LINGERING, WEIGHTED = "pypoolparty workers_per_job=8", "pypoolparty linger=10", "pypoolparty weights="
 MEGABYTE = 1e6
 _QUERIES = ("REQUEST_JOB_INFO", "REQUEST_JOB_INFO_SINGLE", "REQUEST_JOB_USER_INFO")
 
@@ -100,6 +100,7 @@ TARGETS = [
     _over_ideal("64x1s", 1.6, WIDE),
     _over_ideal("64x1s", 2.1),
     _over_ideal("lognormal", 1.25),
+    _over_ideal("lognormal", 1.25, WEIGHTED),
     Target("100 lognormal, mean 1 s", "core-seconds held / of work", 1.1, _held_over_work),
     _wall("10000x1ms", 2.5),
     _wall("iterated", 50.0, LINGERING),

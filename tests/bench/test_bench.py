@@ -1,6 +1,7 @@
 """The benchmark: what it plans, writes down and reads, and one short run of it through the real command."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -176,6 +177,18 @@ def test_accounts_of_slurm():
     assert 3 == accounts.of_clients(found)
     jobs = accounts.slurm_jobs("\n".join(COMPLETED.format(end=end) for end in ("2026-01-02T03:04:08", "Unknown")))
     assert (2, 24.0) == (len(jobs), accounts.held(jobs))
+
+
+def test_accounts_of_slurm_in_milliseconds():
+    """Where the controller's log has both ends of a job, they go before the whole seconds; else not."""
+    line = COMPLETED.format(end="2026-01-02T03:04:08")
+    number = re.search(r"JobId=(\d+)", line)[1]
+    begun = f"[2026-01-02T03:04:05.900] sched: Allocate JobId=3_7({number}) NodeList=n1 #CPUs=1 Partition=main\n"
+    over = f"[2026-01-02T03:04:08.400] _job_complete: JobId=3_7({number}) done\n"
+    assert [2.5] == [job.seconds for job in accounts.slurm_jobs(line, begun + over)]
+    assert [3.0] == [job.seconds for job in accounts.slurm_jobs(line, begun)]
+    started = begun.replace("sched: Allocate", "sched/backfill: _start_job: Started").replace(f"3_7({number})", number)
+    assert [2.5] == [job.seconds for job in accounts.slurm_jobs(line, started + over.replace(f"3_7({number})", number))]
 
 
 def test_accounts_of_grid_engine():
