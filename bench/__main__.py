@@ -1,4 +1,4 @@
-"""python -m bench {run,micro,report,venvs}: see bench/run.py, bench/micro.py, bench/report.py, bench/make_venvs.py."""
+"""python -m bench {run,micro,report,scale,venvs}: see the module of that name, and bench/make_venvs.py."""
 
 import argparse
 import importlib
@@ -7,6 +7,7 @@ VERBS = {
     "run": "measure peers on workloads",
     "micro": "measure the parts of pypoolparty",
     "report": "make the page with tables and plots",
+    "scale": "simulate many workers",
 }
 
 

@@ -15,7 +15,7 @@ class Record:
 
     Attributes
     ----------
-    kind : {"run", "strace", "micro"}
+    kind : {"run", "strace", "micro", "scale"}
     system, peer, workload : str
         A micro measurement has its name as its workload.
     repeat : int

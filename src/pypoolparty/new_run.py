@@ -48,13 +48,15 @@ class NewRun:
             self.discard()
             raise
 
-    def take_for(self, tasks: Iterator[Any], seconds: float, chunksize: int) -> tuple[bool, BaseException | None]:
-        """Write tasks for some time; return whether the iterator is over, and what it raised.
+    def take_for(
+        self, tasks: Iterator[Any], seconds: float, chunksize: int, most: int
+    ) -> tuple[bool, BaseException | None]:
+        """Write about `most` tasks at the most, for some time; return whether the iterator is over, and what it raised.
 
         As in `multiprocessing`, a chunk in which the iterator raises is not run.
         """
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
+        while self.tasks.n < most and time.monotonic() < deadline:
             try:
                 chunk = list(itertools.islice(tasks, chunksize))
             except Exception as error:

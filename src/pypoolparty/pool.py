@@ -35,6 +35,8 @@ Callback = Callable[[Any], object] | None
 RUN, CLOSE, TERMINATE = "RUN", "CLOSE", "TERMINATE"
 MOMENT_SECONDS, LONGEST_MOMENT_SECONDS = 0.02, 0.5
 FIRST_WAVE_SECONDS, LONGEST_WAVE_SECONDS = 0.5, 60.0
+# Tasks of an `imap` that are taken from the iterable before their results are taken by whoever iterates.
+MOST_AHEAD, LOOK_SECONDS = 1 << 17, 0.05
 
 
 def _tell(line: str) -> None:
@@ -64,7 +66,7 @@ class BasePool:
         self._pending: list[tuple[AsyncResult, tuple[Any, ...]]] = []
         self._flusher: threading.Thread | None = None
         self._feeders: list[threading.Thread] = []
-        self._hurry = threading.Event()
+        self._hurry, self._no_more = threading.Event(), threading.Event()
         self._state = RUN
         leaving.live.add(self)
         leaving.exit_on_signals()
@@ -239,7 +241,11 @@ class BasePool:
     # ------------------------------------------------------------------ imap
 
     def imap(self, func: Callable[[Any], Any], iterable: Iterable[Any], chunksize: int = 1) -> Iterator[Any]:
-        """Return an iterator over the results, in the order of `iterable`, each as soon as it can be."""
+        """Return an iterator over the results, in the order of `iterable`, each as soon as it can be.
+
+        So that memory is bounded, at most 131,072 tasks are ahead of whoever iterates; once the pool is closed,
+        all are computed in any case.
+        """
         return self._imap(IMapIterator(), func, iterable, chunksize)
 
     def imap_unordered(self, func: Callable[[Any], Any], iterable: Iterable[Any], chunksize: int = 1) -> Iterator[Any]:
@@ -273,6 +279,7 @@ class BasePool:
         base, seconds = 0, FIRST_WAVE_SECONDS
         is_over = False
         while not is_over and self._state != TERMINATE:
+            room = self._room_ahead(results, base)
             try:
                 run = NewRun(self._setting, self._driver, "map", func)
             except Exception as error:
@@ -280,7 +287,7 @@ class BasePool:
                 results._deliver(base, [(0, False, failure)])
                 base += 1
                 break
-            is_over, error_of_iterable = run.take_for(tasks, seconds, chunksize or 1)
+            is_over, error_of_iterable = run.take_for(tasks, seconds, chunksize or 1, room)
             n = run.tasks.n
             run.start(WaveSink(results, base, n), chunksize)
             base += n
@@ -289,6 +296,12 @@ class BasePool:
                 base += 1
             seconds = min(2 * seconds, LONGEST_WAVE_SECONDS)
         results._set_length(base)
+
+    def _room_ahead(self, results: IMapIterator, n_fed: int) -> int:
+        """Wait until half of what may be ahead is taken, or the pool is closed; return how many tasks may be fed."""
+        while self._state == RUN and n_fed - results._n_taken > MOST_AHEAD // 2:
+            self._no_more.wait(LOOK_SECONDS)
+        return max(MOST_AHEAD // 2, MOST_AHEAD - (n_fed - results._n_taken))
 
     # ------------------------------------------------------------------ resume
 
@@ -363,6 +376,7 @@ class BasePool:
         if self._state == RUN:
             self._state = CLOSE
             self._hurry.set()
+            self._no_more.set()
 
     def terminate(self) -> None:
         """End everything now: queue-jobs are cancelled, results that are not there yet raise."""
@@ -397,6 +411,7 @@ class BasePool:
     def _end_at_once(self, error: BaseException, keep: bool | None) -> None:
         self._state = TERMINATE
         self._hurry.set()
+        self._no_more.set()
         for thread in (self._flusher, *self._feeders):
             if thread is not None and thread is not threading.current_thread():
                 thread.join(timeout=1.0)

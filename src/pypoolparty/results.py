@@ -220,6 +220,11 @@ class IMapIterator:
 
     __next__ = next
 
+    @property
+    def _n_taken(self) -> int:
+        """How many results were taken; a look from another thread."""
+        return self._n_queued - self._items.qsize()
+
     def _deliver_one(self, index: int, outcome: tuple[bool, Any]) -> None:
         self._early[index] = outcome
         while self._n_queued in self._early:

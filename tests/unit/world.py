@@ -117,6 +117,7 @@ class World(PaperScheduler):
             is_busy = self._step()
             self._poll()
             self._go_on(self.tick or (0.002 if is_busy else POLL))
+        self.closed_at = self.now
         while self._events and self._events[0][0] < self.now + 60.0:
             self._go_on(60.0)  # what the scheduler was asked for last
         return self
