@@ -12,12 +12,13 @@ from typing import Any
 
 from .engine import Driver, MapRun, Sink
 from .environment import describe_environment
+from .errors import WorkDirError
 from .ledger import Ledger
-from .payload import dump_function
+from .payload import dump_function, loads
 from .setting import Setting
 from .work_dir import NewMap, TasksWriter, WorkDir, make_session_id
 
-__all__ = ["NewRun", "NotPicklable"]
+__all__ = ["NewRun", "NotPicklable", "mended_function"]
 
 
 class NotPicklable(Exception):
@@ -108,3 +109,20 @@ class NewRun:
         }
         self.work_dir.write_new_map(NewMap(self.function, describe_environment(setting.env), setting.setup, session))
         self.work_dir.open_reduced(n)
+
+
+def mended_function(old: bytes, func: Callable[..., Any]) -> bytes:
+    """Return what takes the place of a map's pickled function: `func`, with the initializer as it was."""
+    if not callable(func):
+        raise TypeError(f"func must be callable, not {func!r}")
+    try:
+        was, initializer, initargs = loads(old)
+    except Exception as error:
+        raise WorkDirError(
+            f"the map's function can not be replaced, as its initializer can not be read: {error}"
+        ) from error
+    if was is None:
+        raise ValueError(
+            "func= can not be given for a work_dir of `apply`: each of its calls has a function of its own"
+        )
+    return dump_function(func, initializer, initargs)

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from . import arguments, leaving
 from .engine import Driver, MapRun, restore
 from .errors import PoolPartyError, WorkDirError
-from .new_run import NewRun, NotPicklable
+from .new_run import NewRun, NotPicklable, mended_function
 from .results import (
     ApplyBatch,
     AsyncResult,
@@ -310,6 +310,7 @@ class BasePool:
         work_dir: str | os.PathLike[str],
         redo_raised: bool = False,
         on_error: OnError = "raise",
+        func: Callable[..., Any] | None = None,
     ) -> list[Any]:
         """Go on with a map whose main process died or was interrupted, and return its list.
 
@@ -324,6 +325,8 @@ class BasePool:
             Do the tasks again that raised an exception, too.
         on_error : {"raise", "return"}
             As in `map`.
+        func : callable, optional
+            In place of the map's own, for the tasks that are not finished: to mend a mistake in it.
 
         Raises
         ------
@@ -332,7 +335,7 @@ class BasePool:
         StillInUse
             If another main process works on it.
         """
-        values: list[Any] = self.resume_async(work_dir, redo_raised, on_error).get()
+        values: list[Any] = self.resume_async(work_dir, redo_raised, on_error, func).get()
         return values
 
     def resume_async(
@@ -340,7 +343,7 @@ class BasePool:
         work_dir: str | os.PathLike[str],
         redo_raised: bool = False,
         on_error: OnError = "raise",
-        weights: Iterable[float] | None = None,
+        func: Callable[..., Any] | None = None,
     ) -> MapResult:
         """Start a `resume` and return its result object."""
         self._check_running()
@@ -349,6 +352,8 @@ class BasePool:
         opened = WorkDir.open(path)
         try:
             self._setting.scheduler.adopt(path)
+            if func is not None:
+                opened.replace_function(lambda old: mended_function(old, func))
             if redo_raised:
                 opened.set_aside_exceptions()
             n, driver = session["n_tasks"], self._driver

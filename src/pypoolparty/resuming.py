@@ -36,6 +36,7 @@ def resume(
     work_dir: str | os.PathLike[str],
     redo_raised: bool = False,
     on_error: Literal["raise", "return"] = "raise",
+    func: Callable[..., Any] | None = None,
     **changed: Any,
 ) -> list[Any]:
     """Go on with a map whose main process died or was interrupted, and return its list.
@@ -48,6 +49,8 @@ def resume(
         Do the tasks again that raised an exception, too.
     on_error : {"raise", "return"}
         As in `map`.
+    func : callable, optional
+        In place of the map's own, for the tasks that are not finished: to mend a mistake in it.
     **changed
         Arguments for the pool that are to differ from the first time, for instance ``mem="8G"``.
 
@@ -65,7 +68,7 @@ def resume(
     """
     pool = pool_of(work_dir, **changed)
     try:
-        values = pool.resume(work_dir, redo_raised, on_error)
+        values = pool.resume(work_dir, redo_raised, on_error, func)
     except BaseException:
         pool._end(PoolPartyError("the resumed map was interrupted"), keep=True)
         raise

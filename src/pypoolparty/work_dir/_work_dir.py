@@ -9,7 +9,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.abc import InspectLoader
 from importlib.util import MAGIC_NUMBER
@@ -141,6 +141,13 @@ class WorkDir:
         self._write(self.layout.function, new.function)
         self._write(self.layout.library, library_zip())
         self._write(self.layout.session, _to_json({"format_version": FORMAT_VERSION, **new.session}))
+
+    def replace_function(self, change: Callable[[bytes], bytes]) -> None:
+        """Change the function; workers that start from now on get the new one."""
+        with os.fdopen(open_checked(self.layout.function), "rb") as stream:
+            old = stream.read()
+        self._write(self.layout.function, change(old))
+        self.log({"event": "NewFunction"}, durable=True)
 
     def open_reduced(self, n_tasks: int) -> None:
         """Open the archives of the reduced outcome."""
