@@ -9,6 +9,7 @@ import os
 import pickle
 from collections.abc import Callable
 from multiprocessing.pool import RemoteTraceback  # type: ignore[attr-defined]
+from types import CodeType
 from typing import Any
 
 from .errors import TaskExited, TaskRaised
@@ -29,10 +30,30 @@ def dumps(value: Any) -> bytes:
             return data
     except Exception:
         pass
+    stream = io.BytesIO()
+    _pickler()(stream, PROTOCOL).dump(value)
+    return stream.getvalue()
+
+
+@functools.lru_cache(maxsize=1)
+def _pickler() -> Any:
+    """Return cloudpickle's pickler, which is to keep the names of files: a traceback shows its lines by them."""
     import cloudpickle
 
-    pickled: bytes = cloudpickle.dumps(value, PROTOCOL)
-    return pickled
+    reduce_code = cloudpickle.Pickler.dispatch_table.get(CodeType)
+
+    def keep_file_name(code: CodeType) -> tuple[Any, ...]:
+        kind, arguments = reduce_code(code)
+        return kind, tuple(
+            code.co_filename if isinstance(value, str) and value == "<dynamic-code>" else value for value in arguments
+        )
+
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+        dispatch_table = cloudpickle.Pickler.dispatch_table
+        if reduce_code is not None:
+            dispatch_table = {**dispatch_table, CodeType: keep_file_name}
+
+    return Pickler
 
 
 loads = pickle.loads

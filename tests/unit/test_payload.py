@@ -109,6 +109,16 @@ def test_what_main_defines_goes_by_value(tmp_path):
     assert (print, ("__main__",)) == (initializer, initargs)
 
 
+def test_function_by_value_keeps_the_name_of_its_file():
+    """A traceback of what goes by value shows the file and the line, as that of any function."""
+    code = compile("def fails(x):\n    return 1 / x", "/a/folder/of mine.py", "exec")
+    space = {"__name__": "__main__"}
+    exec(code, space)
+    function = payload.loads(payload.dumps(space["fails"]))
+    assert function.__code__ is not space["fails"].__code__
+    assert ("/a/folder/of mine.py", 1) == (function.__code__.co_filename, function.__code__.co_firstlineno)
+
+
 def test_what_can_not_be_pickled():
     """The error is the caller's to handle."""
     with pytest.raises(TypeError, match="pickle"):
