@@ -14,7 +14,11 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    """Let tests interrupt the programs that they start, also where the shell (or nohup) has us ignore that."""
+    """Let tests interrupt the programs that they start, also where the shell (or nohup) has us ignore that.
+
+    And keep the settings of whoever runs the tests away from them.
+    """
+    os.environ["XDG_CONFIG_HOME"] = os.path.join(os.path.dirname(__file__), "no-settings-here")
     for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, usual)

@@ -3,6 +3,7 @@
 ::
 
     PoolPartyError
+    ├── BadSetting                 in a file of settings, or in a variable
     ├── SchedulerError
     │   ├── CommandFailed          a command of the scheduler ended with an error
     │   ├── CommandTimedOut        it did not end in time
@@ -25,6 +26,7 @@ from collections.abc import Sequence
 
 __all__ = [
     "BadEnvironment",
+    "BadSetting",
     "Cancelled",
     "CommandFailed",
     "CommandTimedOut",
@@ -53,6 +55,10 @@ __all__ = [
 
 class PoolPartyError(Exception):
     """Base of all exceptions of pypoolparty."""
+
+
+class BadSetting(PoolPartyError):
+    """A file of settings, or a variable, has something in it that can not be; with the file and the line."""
 
 
 class SchedulerError(PoolPartyError):

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any, Literal
 
-from . import local, slurm, sun_grid_engine
+from . import local, site_settings, slurm, sun_grid_engine
 from .errors import NotAWorkDir, PoolPartyError
 from .pool import BasePool
 from .work_dir import read_session
@@ -29,7 +29,8 @@ def pool_of(work_dir: str | os.PathLike[str], **changed: Any) -> BasePool:
     kind = session.get("pool")
     if kind not in _POOLS:
         raise NotAWorkDir(f"{path!r} is of a pool that is not known here: {kind!r}")
-    return _POOLS[kind](**{**session["arguments"], "work_dir": os.path.dirname(path), **changed})
+    with site_settings.ignored():
+        return _POOLS[kind](**{**session["arguments"], "work_dir": os.path.dirname(path), **changed})
 
 
 def resume(

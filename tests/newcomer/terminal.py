@@ -73,7 +73,12 @@ class Terminal:
         self.type(line)
         what = f"the end of {line}"
         wait_until(lambda: self._n_prompts() > n_prompts, what, timeout=timeout, on_timeout=self.text)
-        wait_until(lambda: self.text().rstrip().endswith(PROMPT.strip()), "the prompt", timeout=30, on_timeout=lambda: repr(self.text()))
+        wait_until(
+            lambda: self.text().rstrip().endswith(PROMPT.strip()),
+            "the prompt",
+            timeout=30,
+            on_timeout=lambda: repr(self.text()),
+        )
 
     def _n_prompts(self) -> int:
         return len(self.codes.read_text().splitlines()) if self.codes.exists() else 0

@@ -12,6 +12,7 @@ from ..arguments import read_width, resources
 from ..policy import Retry
 from ..pool import BasePool
 from ..setting import make_setting
+from ..site_settings import site_settings
 from .scheduler import LocalScheduler
 
 __all__ = ["Pool"]
@@ -68,6 +69,7 @@ class Pool(BasePool):
     [3, 5, 9]
     """
 
+    @site_settings("local")
     def __init__(
         self,
         num_simultaneously_running_tasks: int | None = None,

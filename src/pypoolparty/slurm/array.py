@@ -13,6 +13,7 @@ from ..policy import Retry
 from ..pool import BasePool
 from ..scheduler import CommandScheduler
 from ..setting import make_setting
+from ..site_settings import site_settings
 from .dialect import SlurmDialect
 
 __all__ = ["Pool"]
@@ -84,6 +85,7 @@ class Pool(BasePool):
     [3, 5, 9]
     """
 
+    @site_settings("slurm")
     def __init__(
         self,
         num_simultaneously_running_tasks: int | None = None,

@@ -13,6 +13,7 @@ from ..policy import Retry
 from ..pool import BasePool
 from ..scheduler import CommandScheduler
 from ..setting import make_setting
+from ..site_settings import site_settings
 from . import array
 from .dialect import GridEngineDialect
 
@@ -81,6 +82,7 @@ class Pool(BasePool):
     [3, 5, 9]
     """
 
+    @site_settings("sun_grid_engine")
     def __init__(
         self,
         num_simultaneously_running_tasks: int | None = None,
