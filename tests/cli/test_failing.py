@@ -1,9 +1,10 @@
 """``failures`` and ``logs``."""
 
+import functools
 import os
 import shlex
 
-from pypoolparty.testing import Die
+from pypoolparty.resuming import POOL_CLASSES
 from tests.cli.conftest import run_local
 from tests.unit import functions
 
@@ -84,19 +85,17 @@ def test_raw_output_in_grid_engine(invoke_json, dummies, own_folder):
 
 def test_raw_output_of_all_queue_jobs_that_a_task_was_in(invoke_json, dummies, own_folder):
     """The one that died over the task is found by the journal, beside the one in which it returned."""
-    fault = dummies.add_fault(Die(element=0, signal=9, attempt=1))
-    work_dir = run_on_dummies("slurm.array", own_folder, n=1, setup=["echo job $3"])
-    assert 1 == dummies.fired(fault)
+    func = functools.partial(functions.die_once, str(own_folder / "died"))
+    work_dir = run_on_dummies("slurm.array", own_folder, func, n=1)
+    assert (own_folder / "died").exists()
     jobs = invoke_json("logs", work_dir, 0)["queue_jobs"]
     assert [1, 2] == [job["submission"] for job in jobs]
 
 
-def run_on_dummies(kind, folder, n=3, **options):
+def run_on_dummies(kind, folder, func=functions.identity, n=3, **options):
     """Return the work_dir that a map on the dummies leaves behind."""
-    from pypoolparty.resuming import POOL_CLASSES
-
     with POOL_CLASSES[kind](2, work_dir=folder, polling_interval=0.2, keep_work_dir=True, **options) as pool:
-        result = pool.map_async(functions.identity, range(n))
+        result = pool.map_async(func, range(n))
         assert list(range(n)) == result.get()
         pool.close()
         pool.join()
