@@ -205,6 +205,10 @@ def _dead(group: FailureGroup, look: Look, seconds: float) -> Canary:
     if group.cause == "SubmissionRefused":
         words, command = f"the scheduler refuses: {group.message}", "pypoolparty doctor --set partition=NAME"
         return Canary(seconds, cause="Refused", words=words, command=command)
+    held = [words for words in group.evidence if words.startswith("the scheduler says")]
+    if held and not raw.strip() and not group.nodes:
+        words = f"its queue-jobs never ran: {held[0]}"
+        return Canary(seconds, cause="Held", words=words, command="pypoolparty doctor --set partition=NAME")
     if re.search(re.escape(python) + r".*(not found|No such file|[Pp]ermission denied)", said):
         words = f"python_path={python} can not be run{where}"
         return Canary(seconds, cause="NoPython", words=words, command="pypoolparty doctor --set python_path=python3")
