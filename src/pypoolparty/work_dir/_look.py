@@ -14,7 +14,7 @@ from ._reduced import find_in, read_reduced, tasks_in
 from ._safety import open_checked, read_session
 from ._spool import RecordKind, Segment, read_segment
 
-__all__ = ["Look"]
+__all__ = ["CANCEL", "Look", "read_journal"]
 
 CANCEL = ".cancel-"  # in the spool, which the driver lists anyhow: by whom its map is to be ended
 SUFFIXES = {"results": "pickle", "exceptions": "pickle", "stdout": "txt", "stderr": "txt"}
@@ -49,16 +49,7 @@ class Look:
 
     def journal(self) -> Iterator[dict[str, Any]]:
         """Yield the lines of ``log.jsonl``; a torn one is left out."""
-        try:
-            fd = open_checked(self.layout.log)
-        except FileNotFoundError:
-            return
-        with os.fdopen(fd, "rb") as stream:
-            for line in stream:
-                try:
-                    yield json.loads(line)
-                except ValueError:
-                    continue
+        return read_journal(self.layout.log)
 
     def segments(self) -> Iterator[Segment]:
         """Yield what is published and not yet merged, one segment at a time."""
@@ -177,6 +168,20 @@ class Look:
                 except OSError:
                     continue  # gone just now
         return total
+
+
+def read_journal(path: str) -> Iterator[dict[str, Any]]:
+    """Yield the lines of a journal; a torn one is left out, and before the first there is no file."""
+    try:
+        fd = open_checked(path)
+    except FileNotFoundError:
+        return
+    with os.fdopen(fd, "rb") as stream:
+        for line in stream:
+            try:
+                yield json.loads(line)
+            except ValueError:
+                continue
 
 
 def _names_in(folder: str) -> list[str]:

@@ -21,7 +21,7 @@ from ..errors import WorkDirError
 from ..payload import library_zip, text_of_exception
 from ._layout import FORMAT_VERSION, Layout
 from ._lock import DriverLock
-from ._look import CANCEL
+from ._look import CANCEL, read_journal
 from ._reduced import FEW_TASKS, Reduced, Stats, read_reduced
 from ._safety import open_checked, read_session
 from ._spool import Record, Segment, read_segment
@@ -411,16 +411,7 @@ class WorkDir:
 
     def journal(self) -> Iterator[dict[str, Any]]:
         """Yield the lines of ``log.jsonl``; a torn last one is left out, and before the first there is no file."""
-        try:
-            fd = open_checked(self.layout.log)
-        except FileNotFoundError:
-            return
-        with os.fdopen(fd, "rb") as stream:
-            for line in stream:
-                try:
-                    yield json.loads(line)
-                except ValueError:
-                    continue
+        return read_journal(self.layout.log)
 
     def raw_stderr(self, label: str, most: int = 4096) -> str:
         """Return the end of what a queue-job wrote to its own stderr; `label` is the scheduler's name for it."""
