@@ -128,7 +128,8 @@ def start(tmp_path):
         marks, parent = tmp_path / f"marks-{len(started)}", tmp_path / f"maps-{len(started)}"
         marks.mkdir()
         root = str(Path(__file__).parents[2])
-        environment = {**os.environ, "PYTHONPATH": root}
+        path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), root]))
+        environment = {**os.environ, "PYTHONPATH": path}
         argv = [sys.executable, "-c", PROGRAM, marks, parent, kind, json.dumps(options)]
         program = subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         started.append(Running(program, "", marks))

@@ -98,14 +98,14 @@ MUTATIONS = [
         for row in ("SIGTERM", "Ctrl-C", "an exception in the main program")
     ),
     of(
-        "you end its map from elsewhere",
+        "you end its map from elsewhere, by `pypoolparty cancel`",
         "engine/_run.py",
         "        if self.work_dir.asked_to_end and self._finishing_since is None:\n",
         "        if False:\n",
         f"{COMMANDS}::test_cancel_of_a_live_map",
     ),
     of(
-        "you end its map from elsewhere",
+        "you end its map from elsewhere, by `pypoolparty cancel`",
         "work_dir/_work_dir.py",
         "        work_dir._take_requests(os.listdir(work_dir.layout.spool_new))\n",
         "",
@@ -117,5 +117,12 @@ MUTATIONS = [
         "            scheduler.cancel([Target(job_id) for job_id in job_ids])\n",
         "            pass\n",
         f"{COMMANDS}::test_cancel_of_a_dead_map_in_the_queue[slurm.array]",
+    ),
+    of(
+        "it does not react to that",
+        "cli/_cancelling.py",
+        "        look.take_back(asking)\n    return False\n",
+        "        look.take_back(asking)\n    return True\n",
+        f"{COMMANDS}::test_cancel_of_a_main_process_that_does_not_react",
     ),
 ]
