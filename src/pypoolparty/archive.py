@@ -164,8 +164,14 @@ class Archive:
         os.close(self._fd)
 
 
-def scan(source: str | int) -> Iterator[Member]:
+def scan(source: str | int, checks_data: bool = True) -> Iterator[Member]:
     """Walk the local headers of an archive (its path, or the open file), with or without a central directory.
+
+    Parameters
+    ----------
+    source : str or int
+    checks_data : bool
+        Whether to read all data and compare their CRC; where only names and sizes matter, that is not worth it.
 
     Yields
     ------
@@ -178,7 +184,7 @@ def scan(source: str | int) -> Iterator[Member]:
         end = os.fstat(fd).st_size
         position, damaged = 0, None
         while True:
-            member = _member_at(fd, position, end) or _next_member(fd, position + 1, end)
+            member = _member_at(fd, position, end, checks_data) or _next_member(fd, position + 1, end, checks_data)
             if member is None:
                 break
             position = member.offset + member.size
@@ -198,13 +204,13 @@ def read_member(fd: int, member: Member) -> bytes:
     return b"".join(_pieces(fd, member.offset, member.size))
 
 
-def _next_member(fd: int, position: int, end: int) -> Member | None:
+def _next_member(fd: int, position: int, end: int, checks_data: bool) -> Member | None:
     """Return the first member that begins at `position` or behind it."""
     while position < end:
         piece = os.pread(fd, _READ, position)
         found = piece.find(_MAGIC)
         while found >= 0:
-            member = _member_at(fd, position + found, end)
+            member = _member_at(fd, position + found, end, checks_data)
             if member is not None:
                 return member
             found = piece.find(_MAGIC, found + 1)
@@ -212,7 +218,7 @@ def _next_member(fd: int, position: int, end: int) -> Member | None:
     return None
 
 
-def _member_at(fd: int, position: int, end: int) -> Member | None:
+def _member_at(fd: int, position: int, end: int, checks_data: bool) -> Member | None:
     """Return the member whose header begins at `position`; None if there is none, or not a whole one."""
     raw = os.pread(fd, _LOCAL.size, position)
     if len(raw) < _LOCAL.size or not raw.startswith(_MAGIC):
@@ -229,9 +235,10 @@ def _member_at(fd: int, position: int, end: int) -> Member | None:
     if offset + size > end:
         return None
     found = 0
-    for piece in _pieces(fd, offset, size):
+    for piece in _pieces(fd, offset, size) if checks_data else ():
         found = zlib.crc32(piece, found)
-    return Member(rest[:name_size].decode(), offset, size, crc, position, is_intact=found == crc)
+    is_intact = found == crc or not checks_data
+    return Member(rest[:name_size].decode(), offset, size, crc, position, is_intact)
 
 
 def _pieces(fd: int, offset: int, size: int) -> Iterator[bytes]:

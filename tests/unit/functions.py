@@ -132,3 +132,18 @@ def reveal(task):
     while not os.path.exists(os.path.join(folder, "go")):
         time.sleep(0.01)
     return [os.environ["COLOUR"], os.environ["INHERITED"], first, second]
+
+
+def shout_some(task):
+    """Write to stdout, for odd tasks."""
+    if task % 2:
+        print(f"task {task}")
+    return task
+
+
+def die_once(path, task):
+    """End the process the first time, and return the task from then on."""
+    if not os.path.exists(path):
+        open(path, "w").close()
+        os._exit(3)
+    return task

@@ -1,6 +1,8 @@
 """The work_dir: all names and formats on disk. Nobody else opens a file there (but the worker)."""
 
 from ._layout import FORMAT_VERSION, Layout
+from ._lock import Holder
+from ._look import Look
 from ._safety import read_session
 from ._spool import Record, RecordKind, Segment
 from ._tasks import TasksWriter
@@ -10,7 +12,9 @@ __all__ = [
     "DISK_FULL",
     "FORMAT_VERSION",
     "UNREADABLE",
+    "Holder",
     "Layout",
+    "Look",
     "NewMap",
     "Record",
     "RecordKind",

@@ -6,6 +6,7 @@ import json
 import os
 import time
 import uuid
+from dataclasses import dataclass
 from typing import Any
 
 from ..archive import open_private
@@ -14,6 +15,35 @@ from ..worker import write_all
 
 BEAT_SECONDS = 15.0
 STALE_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who has the lock of a work_dir.
+
+    Attributes
+    ----------
+    host : str
+    pid : int
+        0 if it is just being taken.
+    beaten : float
+        The time of its last heartbeat, in seconds since 1970 by the clock of the file system.
+    is_alive : bool
+        Whether it still is: by its process on this host, by its heartbeat on another.
+    """
+
+    host: str
+    pid: int
+    beaten: float
+    is_alive: bool
+
+
+def holder_of(path: str) -> Holder | None:
+    """Return who has a lock; None if nobody has. Nothing is written for it."""
+    found = _read(path)
+    if found is None:
+        return None
+    return Holder(found["host"], found["pid"], found["beaten"], _is_alive(found, time.time()))
 
 
 class DriverLock:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import os
 import struct
+import sys
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from zlib import crc32
 
-from ..archive import Archive, open_private, read_member, scan
+from ..archive import Archive, Member, open_private, read_member, scan
 from ..worker import write_all
 from ._safety import open_checked
 
@@ -86,6 +88,50 @@ def read_reduced(path: str, suffix: str) -> Iterator[tuple[int, bytes]]:
                 yield int(stem), data
             else:
                 yield from _unpack_block(data)
+
+
+def tasks_in(path: str, suffix: str) -> Iterator[Sequence[int]]:
+    """Yield the itasks of all members with this suffix, without reading what belongs to them."""
+    for fd, member in _members(path, suffix):
+        stem = member.name.rpartition(".")[0]
+        yield [int(stem)] if stem.isdigit() else _numbers_of_block(fd, member)[::2]
+
+
+def find_in(path: str, suffix: str, itask: int) -> bytes | None:
+    """Return what belongs to one task; None if there is nothing, or it is damaged."""
+    for fd, member in _members(path, suffix):
+        stem = member.name.rpartition(".")[0]
+        if stem.isdigit():
+            if int(stem) == itask:
+                return _whole(fd, member)
+        elif itask in _numbers_of_block(fd, member)[::2]:
+            data = _whole(fd, member)
+            return None if data is None else dict(_unpack_block(data))[itask]
+    return None
+
+
+def _members(path: str, suffix: str) -> Iterator[tuple[int, Member]]:
+    if not os.path.exists(path):
+        return
+    with os.fdopen(open_checked(path), "rb") as stream:
+        for member in scan(stream.fileno(), checks_data=False):
+            if member.name.rpartition(".")[2].rstrip("s") == suffix:
+                yield stream.fileno(), member
+
+
+def _numbers_of_block(fd: int, member: Member) -> array[int]:
+    """Return itask and size of all that is in a block, one after the other."""
+    (n,) = struct.unpack("<Q", os.pread(fd, 8, member.offset))
+    numbers = array("Q")
+    numbers.frombytes(os.pread(fd, 16 * n, member.offset + 8))
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers
+
+
+def _whole(fd: int, member: Member) -> bytes | None:
+    data = read_member(fd, member)
+    return data if crc32(data) == member.crc else None
 
 
 def _unpack_block(data: bytes) -> Iterator[tuple[int, bytes]]:
