@@ -91,19 +91,18 @@ def report_command(work_dir: str, output: str | None) -> Answer:
     path = os.path.abspath(output or f"{os.path.basename(look.path)}.html")
     if not os.path.isdir(os.path.dirname(path)):
         raise click.UsageError(f"there is no folder {os.path.dirname(path)!r} for the report")
-    write = _writer()
-    write(look.path, path)
+    _write_report(look.path, path)
     return Answer(
         {"work_dir": look.path, "output": path}, lambda console: console.print(path, markup=False, soft_wrap=True)
     )
 
 
-def _writer() -> Any:
-    """Return what writes reports; it is an extra, for it needs a library that plots."""
+def _write_report(work_dir: str, path: str) -> None:
+    """Write a report; it is an extra, for it needs a library that plots."""
     import importlib
 
     try:
-        return importlib.import_module("pypoolparty.report").write
+        importlib.import_module("pypoolparty.report").write(work_dir, path)
     except ImportError as error:
         raise ImportError(
             f"reports can not be made here ({error}); to install what they need: pip install 'pypoolparty[report]'"
