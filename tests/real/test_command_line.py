@@ -13,7 +13,14 @@ from tests.contract.helpers import wait_until
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 
 ROOT = Path(__file__).parents[2]
-WAITS = "import pathlib, time\ndef wait(text):\n    while not pathlib.Path('go').exists(): time.sleep(0.05)\n    return text\n"
+WAITS = """
+import pathlib, time
+
+def wait(text):
+    while not pathlib.Path("go").exists():
+        time.sleep(0.05)
+    return text
+"""
 
 
 @pytest.fixture(params=[("slurm_cluster", "slurm.array"), ("grid_engine", "sun_grid_engine.array")])

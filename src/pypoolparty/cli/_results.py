@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import TaskError
+from ..errors import TaskError, TaskRaised
+from ..history import History
 from ..work_dir import Look
 from ._exit import Exit
 from ._face import Answer, answering, work_dir_argument
@@ -31,9 +32,15 @@ def values_of(look: Look) -> tuple[list[Any], int]:
 
     use_path_of(look)
     snapshot = load(look.path)
+    history = History()
+    for line in look.journal():
+        history.take(line)
     missing = {itask: _open_error(itask, look.path) for itask in snapshot.missing}
+    never_sent = [itask for itask in history.not_picklable if itask in missing]
+    for itask in never_sent:
+        missing[itask] = TaskRaised(f"task {itask} itself could not be pickled", itask, 0, look.path)
     merged = {**missing, **snapshot.exceptions, **snapshot.results}
-    return [merged[itask] for itask in range(look.n_tasks)], len(missing)
+    return [merged[itask] for itask in range(look.n_tasks)], len(missing) - len(never_sent)
 
 
 def _open_error(itask: int, work_dir: str) -> TaskError:
