@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
+import types
 
 import pytest
 
+from pypoolparty.errors import PoolPartyError
 from pypoolparty.testing import FailCall, Stuck
 
 WRAPPER = """#!/bin/sh
@@ -145,3 +147,18 @@ def test_folder_is_described(invoke_json, own_folder):
     assert disk["free_bytes"] > 0
     assert disk["file_system"] != "unknown"
     assert [] == os.listdir(own_folder)
+
+
+def test_settings_of_the_site(invoke, invoke_json, monkeypatch):
+    """They are shown; what is wrong in them is a problem."""
+    site = types.ModuleType("pypoolparty.site")
+    site.describe = lambda: {"slurm.partition": "main"}
+    monkeypatch.setitem(sys.modules, "pypoolparty.site", site)
+    assert {"slurm.partition": "main"} == invoke_json("doctor", "--no-canary")["site"]
+    assert "slurm.partition = main" in invoke("doctor", "--no-canary").stdout
+
+    def complain():
+        raise PoolPartyError("config.toml, line 3: no such setting")
+
+    site.describe = complain
+    assert "line 3" in problem(invoke_json("doctor", "--no-canary", code=1))["words"]

@@ -5,6 +5,7 @@ import json
 import pickle
 import subprocess
 import sys
+import threading
 import types
 
 import pytest
@@ -111,6 +112,13 @@ def test_results_of_classes_in_the_users_folder(invoke, tmp_path):
     sys.modules.pop("shapes_of_user", None)
     with open("out.pickle", "rb") as stream:
         assert [0, 1] == [shape.n for shape in pickle.load(stream)]
+
+
+def test_task_that_was_never_sent(invoke_json, tmp_path):
+    """One that could not be pickled has failed, and is not open."""
+    work_dir = run_local(tmp_path / "never", abs, [1, threading.Lock(), -3])
+    found = invoke_json("results", work_dir, "-o", "out.jsonl", code=1)
+    assert (2, 1, 0) == (found["returned"], found["failed"], found["open"])
 
 
 @pytest.mark.parametrize(

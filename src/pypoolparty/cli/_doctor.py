@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..errors import PoolPartyError
 from ._doctor_disk import Disk, examine_disk
 from ._doctor_schedulers import SYSTEMS, Examined, examine
 from ._exit import Exit
@@ -113,16 +114,17 @@ def _fly(kind: str, given: dict[str, Any], parent: str, timeout: float) -> Canar
 
 
 def _examine_site() -> tuple[Any, list[Finding]]:
-    """Return the settings of the site, if this version has such."""
+    """Return the settings of the site, if this version has such: what its ``describe`` tells, or what is wrong."""
     try:
         site = importlib.import_module("pypoolparty.site")
     except ImportError:
         return None, []
     try:
         described = site.describe()
-    except Exception as error:
-        return None, [Finding(Weight.PROBLEM, "settings", str(error), "pypoolparty doctor --no-canary")]
-    return described, [Finding(Weight.FINE, "settings", str(described))]
+    except PoolPartyError as error:
+        return None, [Finding(Weight.PROBLEM, "settings", str(error))]
+    words = "; ".join(f"{name} = {value}" for name, value in described.items()) or "none"
+    return described, [Finding(Weight.FINE, "settings", words)]
 
 
 def _show(console: Console, findings: list[Finding]) -> None:

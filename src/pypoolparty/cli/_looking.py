@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ls_command", "maps_in", "next_commands", "status_command", "watch_command"]
 
+REMOVAL_SECONDS = 3.0
+
 
 def maps_in(folder: str | None) -> Iterator[tuple[str, MapState | PoolPartyError]]:
     """Yield path and state, or what is wrong, of all work_dirs in a folder; by default where pools put them."""
@@ -155,7 +157,8 @@ def watch_command(work_dir: str, interval: float) -> Answer:
         last = [last, *states][-1]
     else:
         last = _watch_live(last, states)
-    is_gone = not os.path.exists(last.work_dir)
+    # The last that was seen of a map whose work_dir was removed is that it ran, or was done.
+    is_gone = last.phase is Phase.RUNNING or not os.path.exists(last.work_dir)
 
     def show(console: Console) -> None:
         if is_gone:
@@ -168,14 +171,27 @@ def watch_command(work_dir: str, interval: float) -> Answer:
 
 def _states(work_dir: str, interval: float) -> Iterator[MapState]:
     """Yield the state again and again, until the map is over; what it cost to read is not spent too often."""
-    while True:
-        began = time.monotonic()
-        yield (state := state_of(work_dir))
-        if state.phase is not Phase.RUNNING:
-            return
+    began = time.monotonic()
+    state = state_of(work_dir)
+    yield state
+    while state.phase is Phase.RUNNING:
         time.sleep(max(interval, 5 * (time.monotonic() - began)))
-        if not os.path.exists(work_dir):
-            return
+        began = time.monotonic()
+        try:
+            state = _settled(work_dir)
+        except (NotAWorkDir, FileNotFoundError):
+            return  # it was removed, for all went well
+        yield state
+
+
+def _settled(work_dir: str) -> MapState:
+    """Return the state, once it is certain: a work_dir that is just being removed looks like one of a dead map."""
+    deadline = time.monotonic() + REMOVAL_SECONDS
+    state = state_of(work_dir)
+    while state.phase is Phase.DEAD and time.monotonic() < deadline:
+        time.sleep(0.1)
+        state = state_of(work_dir)
+    return state
 
 
 def _watch_live(state: MapState, states: Iterator[MapState]) -> MapState:

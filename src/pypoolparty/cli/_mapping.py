@@ -66,22 +66,27 @@ def map_command(
     tasks = _tasks(source, form)
     work_dir, values = _run(made_pool, function, tasks, output)
     write_values(output, values)
-    failed = sum(isinstance(value, BaseException) for value in values)
     groups = failures_of(work_dir) if work_dir else []
+    failed = sum(isinstance(value, BaseException) for value in values)
     if work_dir and not keep and not failed:
         _remove(made_pool, work_dir)
         work_dir = ""
-    document = {
+    document = _document(work_dir, output, kind, len(values), failed, groups)
+    return Answer(document, lambda console: _show(document, groups), _code(groups, failed))
+
+
+def _document(
+    work_dir: str, output: str, kind: str, n_tasks: int, failed: int, groups: list[FailureGroup]
+) -> dict[str, Any]:
+    return {
         "work_dir": work_dir or None,
         "output": output,
         "pool": kind,
-        "n_tasks": len(values),
-        "returned": len(values) - failed,
+        "n_tasks": n_tasks,
+        "returned": n_tasks - failed,
         "failed": failed,
         "groups": [group.as_json() for group in groups],
     }
-    code = _code(groups, failed)
-    return Answer(document, lambda console: _show(document, groups), code)
 
 
 def _code(groups: list[FailureGroup], failed: int) -> Exit:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import TaskError
+from ..errors import TaskError, TaskRaised
+from ..history import History
 from ..work_dir import Look
 from ._exit import Exit
 from ._face import Answer, answering, work_dir_argument
@@ -31,9 +32,15 @@ def values_of(look: Look) -> tuple[list[Any], int]:
 
     use_path_of(look)
     snapshot = load(look.path)
+    history = History()
+    for line in look.journal():
+        history.take(line)
     missing = {itask: _open_error(itask, look.path) for itask in snapshot.missing}
+    never_sent = [itask for itask in history.not_picklable if itask in missing]
+    for itask in never_sent:
+        missing[itask] = TaskRaised(f"task {itask} itself could not be pickled", itask, 0, look.path)
     merged = {**missing, **snapshot.exceptions, **snapshot.results}
-    return [merged[itask] for itask in range(look.n_tasks)], len(missing)
+    return [merged[itask] for itask in range(look.n_tasks)], len(missing) - len(never_sent)
 
 
 def _open_error(itask: int, work_dir: str) -> TaskError:
@@ -91,19 +98,18 @@ def report_command(work_dir: str, output: str | None) -> Answer:
     path = os.path.abspath(output or f"{os.path.basename(look.path)}.html")
     if not os.path.isdir(os.path.dirname(path)):
         raise click.UsageError(f"there is no folder {os.path.dirname(path)!r} for the report")
-    write = _writer()
-    write(look.path, path)
+    _write_report(look.path, path)
     return Answer(
         {"work_dir": look.path, "output": path}, lambda console: console.print(path, markup=False, soft_wrap=True)
     )
 
 
-def _writer() -> Any:
-    """Return what writes reports; it is an extra, for it needs a library that plots."""
+def _write_report(work_dir: str, path: str) -> None:
+    """Write a report; it is an extra, for it needs a library that plots."""
     import importlib
 
     try:
-        return importlib.import_module("pypoolparty.report").write
+        importlib.import_module("pypoolparty.report").write(work_dir, path)
     except ImportError as error:
         raise ImportError(
             f"reports can not be made here ({error}); to install what they need: pip install 'pypoolparty[report]'"
