@@ -1,0 +1,39 @@
+"use strict";
+(function () {
+  const figures = JSON.parse(document.getElementById("figures").textContent);
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const coarse = window.matchMedia("(pointer: coarse)");
+  const config = { responsive: true, displaylogo: false, scrollZoom: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
+
+  // Colours are written as var(--name): the page's style sheet has them, for light and dark.
+  function coloured(value, style) {
+    if (typeof value === "string") {
+      const found = /^var\((--[a-z0-9-]+)\)$/.exec(value);
+      return found ? style.getPropertyValue(found[1]).trim() : value;
+    }
+    if (Array.isArray(value)) {
+      return value.length && typeof value[0] === "number" ? value : value.map((one) => coloured(one, style));
+    }
+    if (value && typeof value === "object") {
+      return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, coloured(one, style)]));
+    }
+    return value;
+  }
+
+  function draw(name) {
+    const plot = document.getElementById("plot-" + name);
+    const figure = coloured(figures[name], getComputedStyle(document.documentElement));
+    // On a touch screen a finger on a plot is to move the page.
+    figure.layout.dragmode = coarse.matches ? false : "zoom";
+    plot.textContent = "";
+    Plotly.newPlot(plot, figure.data, figure.layout, { ...config, displayModeBar: coarse.matches ? false : "hover" });
+  }
+
+  function drawAll() {
+    Object.keys(figures).forEach(draw);
+  }
+
+  dark.addEventListener("change", drawAll);
+  drawAll();
+  document.documentElement.dataset.drawn = "yes";
+})();
