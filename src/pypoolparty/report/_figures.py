@@ -65,6 +65,11 @@ def _axis(title: str = "", **more: Any) -> dict[str, Any]:
     }
 
 
+def _whole(most: float) -> dict[str, Any]:
+    """Return the ticks of an axis on which things are counted: there is no half a task."""
+    return {"dtick": 1} if most <= 5 else {"nticks": 5}
+
+
 def legend_of(figure: Figure) -> list[tuple[str, str]]:
     """Return name and colour of what a plot shows; nothing where it shows one thing alone."""
     found = {trace["name"]: trace for trace in figure["data"] if "name" in trace}
@@ -90,7 +95,7 @@ def histogram_figure(found: Histogram, noun: str, written: Callable[[float], str
         "hoverinfo": "text",
     }
     x = _axis(tickvals=ticks, ticktext=[written(found.edges[k]) for k in ticks], range=[-0.2, n + 0.2], showgrid=False)
-    y = _axis(f"{noun}s", rangemode="tozero", separatethousands=True, nticks=5)
+    y = _axis(f"{noun}s", rangemode="tozero", separatethousands=True, **_whole(max(found.counts)))
     return {"data": [trace], "layout": _layout(220, xaxis=x, yaxis=y)}
 
 
@@ -118,7 +123,7 @@ def activity_figure(load: Load) -> Figure:
             trace |= {"fill": "tozeroy", "fillcolor": color}
         traces.append(trace)
     x = _axis(f"{unit} since the beginning", range=[0, n * load.width / size], nticks=7)
-    y = _axis(rangemode="tozero", nticks=5)
+    y = _axis(rangemode="tozero", **_whole(max(*load.held, *load.waiting)))
     return {"data": traces, "layout": _layout(240, xaxis=x, yaxis=y, hovermode="x unified")}
 
 

@@ -153,9 +153,11 @@ def _plots(facts: Facts, figures: dict[str, Any]) -> list[str]:
     parts += _distributions(facts, figures)
     figures["costs"] = costs_figure(facts.costs)
     words = (
-        f"{_hours(facts.costs.held)} of core-time were held; {_hours(facts.costs.cpu)} of CPU time were used by tasks "
-        f"that ended, {_hours(facts.costs.wasted)} of core-time went into attempts that came to nothing."
+        f"{_hours(facts.costs.held)} of core-time were held; tasks that ended used "
+        f"{_hours(facts.costs.cpu)} of CPU time."
     )
+    if facts.costs.wasted:
+        words += f" Attempts that came to nothing took {_hours(facts.costs.wasted)} of core-time."
     legend = [(f"{name}: {share(hours, facts.costs.held)}", color) for name, hours, color in parts_of(facts.costs)]
     parts.append(_card(figure("costs", "Where the core-hours went", words, costs_table(facts.costs), 110, legend)))
     if facts.slowest:
@@ -170,7 +172,7 @@ def _card(*figures: str) -> str:
 def _timeline(facts: Facts, figures: dict[str, Any]) -> str:
     if facts.bars is not None:
         figures["timeline"] = bars_figure(facts.bars, facts.until - facts.begun)
-        words = "Each row is a place in a queue-job, each bar a task: blue returned, orange raised, hatched died."
+        words = "Each row is a place in a queue-job, each bar within it a task."
         numbers = bars_table(facts.bars)
     else:
         figures["timeline"] = heat_figure(facts.load)
@@ -209,6 +211,8 @@ def _distributions(facts: Facts, figures: dict[str, Any]) -> list[str]:
         words = f"median {written(spread.median)}, 95 % up to {written(spread.p95)}, at most {written(spread.most)}"
         if name == "memory":
             words += "; a worker's peak so far, at each task's end"
+        if name == "efficiency" and spread.n < facts.n_rows:
+            words += f"; of the {count(spread.n, 'task')} that took longer than 10 ms"
         if found.is_log:
             words += "; logarithmic scale"
         cards.append(_card(figure(name, title, words, histogram_table(found, noun, written), 220)))
@@ -217,7 +221,7 @@ def _distributions(facts: Facts, figures: dict[str, Any]) -> list[str]:
 
 def _percent(value: float) -> str:
     """Return a share in per cent."""
-    return f"{100 * value:.0f} %"
+    return f"{100 * value:.0f} %" if value >= 0.01 or not value else f"{100 * value:.1g} %"
 
 
 def _footer(facts: Facts, now: float) -> str:

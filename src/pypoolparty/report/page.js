@@ -12,7 +12,8 @@
       return found ? style.getPropertyValue(found[1]).trim() : value;
     }
     if (Array.isArray(value)) {
-      return value.length && typeof value[0] === "number" ? value : value.map((one) => coloured(one, style));
+      const isOfNumbers = typeof value[0] === "number" && typeof value[value.length - 1] === "number";
+      return isOfNumbers ? value : value.map((one) => coloured(one, style));
     }
     if (value && typeof value === "object") {
       return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, coloured(one, style)]));
