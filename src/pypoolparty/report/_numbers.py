@@ -63,6 +63,7 @@ def histogram(values: Sequence[float], most_bins: int = 30, floor: float = 0.0, 
     if not len(values):
         return Histogram((), (), False)
     low, high = max(min(values), floor), max(max(values), floor)
+    low = max(low, 1e-9 * high) if low > 0 else low  # what is smaller is next to nothing
     is_log = low > 0 and high > 50 * low
     edges = _log_edges(low, high, most_bins) if is_log else _even_edges(low, high, most_bins, unit)
     counts = [0] * (len(edges) - 1)
