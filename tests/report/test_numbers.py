@@ -49,6 +49,13 @@ def test_advice_for_many_tasks_in_long_queue_jobs():
     assert "As little as time='0:02:00' would do" in advice.reasons[0]
 
 
+def test_advice_tells_what_was_asked_for():
+    """So that one sees how far off it was."""
+    needs = Needs(peak_memory=GB, longest_task=60, longest_job=60, asked_memory=4 * GB, asked_time=7200)
+    assert "of 4 GB asked for" in advise(needs).reasons[0]
+    assert "of 2 h asked for" in advise(needs).reasons[1]
+
+
 def test_advice_while_the_map_runs():
     """It says that more may be needed."""
     assert "may need more" in advise(Needs(longest_task=60, longest_job=60, is_complete=False)).reasons[-1]

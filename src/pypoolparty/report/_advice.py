@@ -11,6 +11,7 @@ __all__ = ["Advice", "Needs", "advise", "round_up_memory", "round_up_time"]
 
 MEMORY_MARGIN = 1.25
 TIME_MARGIN = 1.5
+JOB_MARGIN = 1.25
 AFTER_DEATHS = 1.5
 LEAST_MEMORY = 100 << 20
 # Limits that people ask for, in minutes; beyond the last, whole hours.
@@ -98,7 +99,8 @@ def _memory(needs: Needs) -> tuple[str, str]:
         return "", ""
     need = needs.peak_memory * needs.workers_per_job
     several = f" × {needs.workers_per_job} workers in a queue-job" if needs.workers_per_job > 1 else ""
-    words = f"Memory: the peak was {amount(needs.peak_memory)}{several}; a quarter more, rounded up."
+    of_asked = f", of {amount(needs.asked_memory)} asked for" if needs.asked_memory else ""
+    words = f"Memory: the peak was {amount(needs.peak_memory)}{several}{of_asked}; a quarter more, rounded up."
     return round_up_memory(max(LEAST_MEMORY, MEMORY_MARGIN * need)), words
 
 
@@ -113,8 +115,9 @@ def _time(needs: Needs) -> tuple[str, str]:
         need = TIME_MARGIN * max(needs.longest_task, needs.longest_job)
         words = f"Time: the longest queue-job took {duration(max(needs.longest_task, needs.longest_job))}"
         return round_up_time(need), f"{words}; half as much again, rounded up."
-    words = f"Time: the longest task took {duration(needs.longest_task)}; half as much again, rounded up."
-    whole = round_up_time(MEMORY_MARGIN * needs.longest_job)
+    of_asked = f", of {duration(needs.asked_time)} asked for" if needs.asked_time else ""
+    words = f"Time: the longest task took {duration(needs.longest_task)}{of_asked}; half as much again, rounded up."
+    whole = round_up_time(JOB_MARGIN * needs.longest_job)
     if needs.longest_job <= TIME_MARGIN * needs.longest_task or whole == by_task:
         return by_task, words
     words = (

@@ -146,7 +146,7 @@ def _summed_up(
             "seconds": histogram(seconds, floor=1e-6, unit=time_unit(times.most)[0]),
             "waits": histogram(waits, floor=1e-3, unit=time_unit(max(waits, default=0.0))[0]),
             "memory": histogram(records.memory, unit=2.0**30 if memory.most >= 1 << 30 else 2.0**20),
-            "efficiency": histogram(efficiency, floor=1e-3),
+            "efficiency": histogram(efficiency, floor=1e-3, least=0.01),
         },
         costs=costs,
         n_jobs=sum(job.sent is not None for job in jobs),

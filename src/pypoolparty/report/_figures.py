@@ -181,8 +181,8 @@ def bars_figure(bars: Bars, span: float) -> Figure:
     traces = [
         _bars("waiting in the queue", bars.waits, size, WAITING, 0.22),
         _bars("held", bars.holds, size, HELD, 0.84),
-        _task_bars("task that returned", [one for one in bars.tasks if not one[4]], size, RETURNED),
-        _task_bars("task that raised", [one for one in bars.tasks if one[4]], size, RAISED),
+        _task_bars("task that returned", [one for one in bars.tasks if not one[4]], size, span / size, RETURNED),
+        _task_bars("task that raised", [one for one in bars.tasks if one[4]], size, span / size, RAISED),
         _bars("in vain before a death", bars.deaths, size, DIED, 0.56),
     ]
     x = _axis(f"{unit} since the beginning", range=[0, span / size], nticks=7)
@@ -206,9 +206,15 @@ def _bars(name: str, spans: Sequence[tuple[int, float, float, str]], size: float
     }
 
 
-def _task_bars(name: str, tasks: Sequence[tuple[int, float, float, int, bool]], size: float, color: str) -> Figure:
+def _task_bars(
+    name: str, tasks: Sequence[tuple[int, float, float, int, bool]], size: float, whole: float, color: str
+) -> Figure:
+    """Return a bar for each task; the axis has `whole` units of so many seconds."""
     figure = _bars(name, [(lane, start, stop, "") for lane, start, stop, _, _ in tasks], size, color, 0.56)
-    figure["marker"]["line"] = {"width": 0.5, "color": "var(--card)"}
+    # A line parts a task from the next one; of what is hardly wider than the line, it would leave nothing.
+    least = 0.005 * whole * size
+    widths = [0.5 if stop - start > least else 0 for _, start, stop, _, _ in tasks]
+    figure["marker"]["line"] = {"width": widths, "color": "var(--card)"}
     how = name.rpartition(" ")[2]
     figure["hovertext"] = [f"task {itask} {how} after {duration(stop - start)}" for _, start, stop, itask, _ in tasks]
     return figure

@@ -42,7 +42,9 @@ class Histogram:
     is_log: bool
 
 
-def histogram(values: Sequence[float], most_bins: int = 30, floor: float = 0.0, unit: float = 1.0) -> Histogram:
+def histogram(
+    values: Sequence[float], most_bins: int = 30, floor: float = 0.0, unit: float = 1.0, least: float = 0.0
+) -> Histogram:
     """Count values in bins.
 
     Parameters
@@ -54,6 +56,8 @@ def histogram(values: Sequence[float], most_bins: int = 30, floor: float = 0.0, 
         The least that can be told from zero; smaller values count as this.
     unit : float
         In which edges of equal width are round numbers.
+    least : float
+        The least width of bins of equal width.
 
     Returns
     -------
@@ -65,7 +69,11 @@ def histogram(values: Sequence[float], most_bins: int = 30, floor: float = 0.0, 
     low, high = max(min(values), floor), max(max(values), floor)
     low = max(low, 1e-9 * high) if low > 0 else low  # what is smaller is next to nothing
     is_log = low > 0 and high > 50 * low
-    edges = _log_edges(low, high, most_bins) if is_log else _even_edges(low, high, most_bins, unit)
+    edges = (
+        _log_edges(low, high, most_bins)
+        if is_log
+        else _even_edges(low, high, max((high - low) / most_bins, least), unit)
+    )
     counts = [0] * (len(edges) - 1)
     last = len(counts) - 1
     if is_log:
@@ -88,9 +96,9 @@ def _log_edges(low: float, high: float, most: int) -> list[float]:
     return [10.0 ** (k / per_decade) for k in range(begin, end + 1)]
 
 
-def _even_edges(low: float, high: float, most: int, unit: float) -> list[float]:
+def _even_edges(low: float, high: float, width: float, unit: float) -> list[float]:
     """Return edges at round numbers of a unit; not so narrow that their labels would be the same."""
-    step = unit * _round_step(max((high - low) / most, high / 50, 1e-6 * unit) / unit)
+    step = unit * _round_step(max(width, high / 50, 1e-6 * unit) / unit)
     begin = math.floor(low / step + 1e-9)
     end = max(begin + 1, math.ceil(high / step - 1e-9))
     return [k * step for k in range(begin, end + 1)]

@@ -30,11 +30,25 @@
     Plotly.newPlot(plot, figure.data, figure.layout, { ...config, displayModeBar: coarse.matches ? false : "hover" });
   }
 
+  // One at a time, from the top: in between, the page can be read and moved.
+  let turn = 0;
   function drawAll() {
-    Object.keys(figures).forEach(draw);
+    const mine = ++turn;
+    const left = Object.keys(figures);
+    function next() {
+      if (mine !== turn) return; // the colours have changed meanwhile
+      const name = left.shift();
+      if (name === undefined) {
+        document.documentElement.dataset.drawn = "yes";
+        return;
+      }
+      draw(name);
+      document.documentElement.dataset.begun = "yes";
+      setTimeout(next);
+    }
+    setTimeout(next);
   }
 
   dark.addEventListener("change", drawAll);
   drawAll();
-  document.documentElement.dataset.drawn = "yes";
 })();
