@@ -230,7 +230,7 @@ class BasePool:
         error_callback: Callback,
         on_error: OnError,
         weights: Iterable[float] | None,
-        report: Report,
+        report: Report = None,
     ) -> MapResult:
         self._check_running()
         if on_error not in ("raise", "return"):

@@ -5,14 +5,17 @@ import json
 import os
 import re
 import sys
+import time
 
 import plotly.graph_objects
 import pytest
 
+import pypoolparty
 from pypoolparty import report
 from pypoolparty.errors import NotAWorkDir, PoolPartyError
 from pypoolparty.report._facts import facts_of
 from pypoolparty.report._page import page_of
+from tests.unit.maps import make_map, wait_until
 
 HOSTILE = (
     "</script><script>document.title='bad'</script>",
@@ -162,10 +165,34 @@ def test_many_tasks_are_summed_up(run_local):
     assert "Failures" not in page
 
 
-def test_map_that_runs(tmp_path):
-    """It says that it runs, and what is open."""
-    from tests.unit.maps import make_map
+def wait_at_gate(gate):
+    """Return when the gate is open."""
+    while not os.path.exists(gate):
+        time.sleep(0.02)
 
+
+def test_map_that_runs(tmp_path):
+    """It says that it runs, and what is done and what is open."""
+    gate = tmp_path / "gate"
+    with pypoolparty.local.Pool(2, work_dir=tmp_path / "maps", polling_interval=0.1) as pool:
+        result = pool.map_async(wait_at_gate, [str(tmp_path), str(tmp_path), str(gate), str(gate)])
+        try:
+            wait_until(lambda: facts_of(result.work_dir).state.returned == 2 if result.work_dir else False)
+            facts = facts_of(result.work_dir)
+            page = page_of(facts, "", 0.0)
+        finally:
+            gate.touch()
+        result.get(60)
+    assert "● running" in page
+    assert "taking" in page
+    assert re.search(r"open</dt><dd>2<", page)
+    assert 2 == facts.n_started
+    assert facts.costs.held > facts.costs.busy
+    assert "may need more" in page
+
+
+def test_map_that_has_not_begun(tmp_path):
+    """It says so, and has no plots."""
     made = make_map(tmp_path / "made", be_quiet, range(3))
     page = page_of(facts_of(made.path), "", 0.0)
     assert "● running" in page

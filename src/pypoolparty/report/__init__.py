@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from importlib.util import find_spec
 
 from ..errors import PoolPartyError
 
@@ -91,13 +92,13 @@ def write(work_dir: str | os.PathLike[str], path: str | os.PathLike[str]) -> str
 
 
 def _library() -> str:
-    """Return plotly.js, which is put into each report."""
+    """Return plotly.js, which is put into each report; the python around it is not imported."""
     try:
-        from importlib import resources
-
-        found = resources.files("plotly").joinpath("package_data").joinpath("plotly.min.js")
-        return found.read_text("utf-8")
-    except (ImportError, FileNotFoundError):
+        found = find_spec("plotly")
+        folders = list(found.submodule_search_locations or ()) if found is not None else []
+        with open(os.path.join(folders[0], "package_data", "plotly.min.js"), encoding="utf-8") as stream:
+            return stream.read()
+    except (ImportError, ValueError, IndexError, FileNotFoundError):
         raise PoolPartyError(
-            f"the report is drawn by plotly, which is not installed here; to install it: {INSTALL}"
+            f"reports are drawn by plotly, which is not installed here; to install it: {INSTALL}"
         ) from None
