@@ -42,6 +42,7 @@ LEVELS = {
     "setting": 4,
     "new_run": 4,
     "leaving": 4,
+    "reporting": 4,
     "pool": 4,
     "executor": 4,
     "slurm": 5,
@@ -62,6 +63,8 @@ TOP = 6
 # Decide and parse from values alone: no system, no clock, no chance.
 PURE = ("chunks", "history", "ledger", "decide", "verdict", "policy", "events")
 IMPURE = {"time", "random", "subprocess", "threading", "socket", "shutil", "pathlib", "datetime"}
+# Who imports by name what the table would not let it import, and what: nobody else does so.
+BY_NAME = {"testing._command": set(), "testing._launch": set(), "reporting": {"report"}}
 # These import nothing of the package but themselves.
 ALONE = ("errors", "states", "worker", "chunks", "testing")
 
@@ -145,6 +148,22 @@ def test_pure_modules(module):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os"
     }
     assert of_os <= {"path", "getuid"}
+
+
+def test_imports_by_name_are_known():
+    """Nobody goes around the table by `importlib` or `__import__`, but who is listed with what it imports so.
+
+    What is above all levels may import everything, and so by name as well.
+    """
+    for module in [module for module in FILES if LEVELS[row_of(module)] <= TOP]:
+        tree = ast.parse(FILES[module].read_text())
+        names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        names |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        if names & {"import_module", "__import__"}:
+            assert module in BY_NAME, module
+            texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+            modules = {text for text in texts if isinstance(text, str) and text.partition(".")[0] == NAME}
+            assert {f"{NAME}.{name}" for name in BY_NAME[module]} == {text for text in modules if " " not in text}
 
 
 def test_worker_needs_the_standard_library_only():

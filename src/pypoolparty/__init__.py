@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from . import errors, local, slurm, sun_grid_engine
+    from . import errors, local, report, slurm, sun_grid_engine
     from .choose import Pool, available_backend
     from .policy import Retry
     from .resuming import resume
@@ -28,6 +28,7 @@ __all__ = [
     "errors",
     "load",
     "local",
+    "report",
     "resume",
     "slurm",
     "sun_grid_engine",
@@ -43,6 +44,7 @@ _PLACES = {
     "errors": "",
     "load": "summary",
     "local": "",
+    "report": "",
     "resume": "resuming",
     "slurm": "",
     "sun_grid_engine": "",

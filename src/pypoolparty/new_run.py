@@ -73,8 +73,14 @@ class NewRun:
         self.work_dir.remove()
         self.setting.remove_empty_parent()
 
-    def start(self, sink: Sink, chunksize: int | None, weights: Sequence[float] | None = None) -> None:
-        """Hand the map to the engine."""
+    def start(
+        self,
+        sink: Sink,
+        chunksize: int | None,
+        weights: Sequence[float] | None = None,
+        at_end: Callable[[str], bool] | None = None,
+    ) -> None:
+        """Hand the map to the engine; `at_end` is called with the work_dir when all tasks have an outcome."""
         n = self.tasks.n
         if not n:
             return self.discard()
@@ -89,6 +95,7 @@ class NewRun:
         ledger = Ledger(n)
         policy = replace(setting.policy, chunksize=chunksize or setting.policy.chunksize, weights=weights)
         run = MapRun(self.work_dir, ledger, policy, setting.options, setting.scheduler, sink, driver.clock)
+        run.at_end = at_end
         if self.tasks.failed:
             run.refuse_tasks(self.tasks.failed)
         setting.options.say(f"{n} tasks in {self.work_dir.path}")

@@ -16,6 +16,7 @@ from . import arguments, leaving
 from .engine import Driver, MapRun, restore
 from .errors import PoolPartyError, WorkDirError
 from .new_run import NewRun, NotPicklable, mended_function
+from .reporting import read_report
 from .results import (
     ApplyBatch,
     AsyncResult,
@@ -31,6 +32,7 @@ __all__ = ["BasePool"]
 
 OnError = Literal["raise", "return"]
 Callback = Callable[[Any], object] | None
+Report = str | os.PathLike[str] | None
 
 RUN, CLOSE, TERMINATE = "RUN", "CLOSE", "TERMINATE"
 MOMENT_SECONDS, LONGEST_MOMENT_SECONDS = 0.02, 0.5
@@ -144,6 +146,7 @@ class BasePool:
         chunksize: int | None = None,
         on_error: OnError = "raise",
         weights: Iterable[float] | None = None,
+        report: Report = None,
     ) -> list[Any]:
         """Return ``[func(task) for task in iterable]``, computed in queue-jobs.
 
@@ -160,13 +163,18 @@ class BasePool:
             one is raised, or the exceptions are in the list at the places of their tasks.
         weights : iterable of float, optional
             How long each task will take, as far as it is known, in any unit: the longest are begun first.
+        report : path, optional
+            Of an HTML file to write at the end, also of a map that failed: what ran where, what it took and what
+            went wrong. Needs ``pip install pypoolparty[report]``.
 
         Returns
         -------
         list
             As long as `iterable`, in its order.
         """
-        values: list[Any] = self.map_async(func, iterable, chunksize, on_error=on_error, weights=weights).get()
+        values: list[Any] = self.map_async(
+            func, iterable, chunksize, on_error=on_error, weights=weights, report=report
+        ).get()
         return values
 
     def map_async(
@@ -178,9 +186,10 @@ class BasePool:
         error_callback: Callback = None,
         on_error: OnError = "raise",
         weights: Iterable[float] | None = None,
+        report: Report = None,
     ) -> MapResult:
         """Start a `map` and return its result object."""
-        return self._map_async("map", func, iterable, chunksize, callback, error_callback, on_error, weights)
+        return self._map_async("map", func, iterable, chunksize, callback, error_callback, on_error, weights, report)
 
     def starmap(
         self,
@@ -189,9 +198,12 @@ class BasePool:
         chunksize: int | None = None,
         on_error: OnError = "raise",
         weights: Iterable[float] | None = None,
+        report: Report = None,
     ) -> list[Any]:
         """Return ``[func(*task) for task in iterable]``, computed in queue-jobs. See `map`."""
-        values: list[Any] = self.starmap_async(func, iterable, chunksize, on_error=on_error, weights=weights).get()
+        values: list[Any] = self.starmap_async(
+            func, iterable, chunksize, on_error=on_error, weights=weights, report=report
+        ).get()
         return values
 
     def starmap_async(
@@ -203,9 +215,12 @@ class BasePool:
         error_callback: Callback = None,
         on_error: OnError = "raise",
         weights: Iterable[float] | None = None,
+        report: Report = None,
     ) -> MapResult:
         """Start a `starmap` and return its result object."""
-        return self._map_async("starmap", func, iterable, chunksize, callback, error_callback, on_error, weights)
+        return self._map_async(
+            "starmap", func, iterable, chunksize, callback, error_callback, on_error, weights, report
+        )
 
     def _map_async(
         self,
@@ -217,11 +232,13 @@ class BasePool:
         error_callback: Callback,
         on_error: OnError,
         weights: Iterable[float] | None,
+        report: Report = None,
     ) -> MapResult:
         self._check_running()
         if on_error not in ("raise", "return"):
             raise ValueError(f'on_error must be "raise" or "return", not {on_error!r}')
         chunksize = arguments.optional_int("chunksize", chunksize)
+        at_end = read_report(report, _tell)
         try:
             run = NewRun(self._setting, self._driver, call, func)
         except NotPicklable as error:
@@ -235,7 +252,7 @@ class BasePool:
             run.discard()
             raise
         result = MapResult(run.tasks.n, callback, error_callback, on_error == "return")
-        run.start(result, chunksize, weights)
+        run.start(result, chunksize, weights, at_end)
         return result
 
     # ------------------------------------------------------------------ imap

@@ -65,6 +65,7 @@ class MapRun:
         self.scheduler, self.sink, self.now = scheduler, sink, now
         self.is_closed = False
         self.keep: bool | None = None
+        self.at_end: Callable[[str], bool] | None = None
         self._caller: Caller | None = None
         self._answers: deque[Callable[[], None]] = deque()
         self._refreshed = float("-inf")
@@ -84,7 +85,7 @@ class MapRun:
         for itask in failed:
             self.ledger.record(itask, Outcome.RAISED)
         self.work_dir.log({"event": "NotPicklable", "tasks": runs_of(sorted(failed))})
-        self.sink.deliver([(itask, False, error) for itask, error in failed.items()])
+        self._deliver([(itask, False, error) for itask, error in failed.items()])
 
     def welcome_back(self, deliveries: list[Delivery]) -> None:
         """Deliver what an earlier main process has left."""
@@ -160,11 +161,18 @@ class MapRun:
         return True
 
     def _deliver(self, deliveries: list[Delivery]) -> None:
-        """Hand outcomes over; with the last of them, the archives are ready for everyone."""
+        """Hand outcomes over; with the last of them, the archives are ready for everyone, and what is made of them."""
         if self.ledger.is_done:
             self.work_dir.complete()
+            self._call_at_end()
         if deliveries:
             self.sink.deliver(deliveries)
+
+    def _call_at_end(self) -> None:
+        """Have done, once, what the user wants of the work_dir at the end; if it fails, the folder is kept."""
+        at_end, self.at_end = self.at_end, None
+        if at_end is not None and not at_end(self.work_dir.path):
+            self._has_failures = True
 
     def _apply(self, event: Event, now: float, durable: bool = False) -> None:
         """Journal an event, then let it count."""
@@ -468,6 +476,7 @@ class MapRun:
         self._collect(self.now())
         self.work_dir.log(to_line(Closed("done" if self.ledger.is_done else "aborted")))
         self.work_dir.close()
+        self._call_at_end()  # of a map that was ended before it was done
         self.is_closed = True
         if keep and self._is_aborted:
             self._tell_how_to_go_on()

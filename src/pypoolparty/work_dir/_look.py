@@ -143,6 +143,18 @@ class Look:
         with os.fdopen(fd, "rb") as stream:
             return stream.read().decode(errors="replace")
 
+    def all_rows(self) -> Iterator[list[bytes]]:
+        """Yield all rows of ``tasks.stats.csv``, in the order of its header; a torn one is left out."""
+        try:
+            fd = open_checked(self.layout.stats)
+        except FileNotFoundError:
+            return
+        with os.fdopen(fd, "rb") as stream:
+            next(stream, None)
+            for line in stream:
+                if line.endswith(b"\n"):
+                    yield line[:-1].split(b",")
+
     def raw_outputs(self) -> list[str]:
         """Return the names of the files with the raw output of the queue-jobs."""
         return _names_in(self.layout.workers)
