@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 from . import arguments, leaving
-from .engine import Driver, MapRun, restore
+from .engine import Driver, MapRun, Sink, restore
 from .errors import PoolPartyError, WorkDirError
 from .new_run import NewRun, NotPicklable
 from .results import (
@@ -22,6 +22,7 @@ from .results import (
     IMapIterator,
     IMapUnorderedIterator,
     MapResult,
+    TakesOutcome,
     WaveSink,
 )
 from .setting import Setting
@@ -61,7 +62,7 @@ class BasePool:
         self._setting = replace(setting, options=replace(setting.options, say=say, tell=_tell))
         self._driver = Driver(setting.scheduler, setting.polling_interval, say)
         self._lock = threading.Lock()
-        self._pending: list[tuple[AsyncResult, tuple[Any, ...]]] = []
+        self._pending: list[tuple[TakesOutcome, tuple[Any, ...]]] = []
         self._flusher: threading.Thread | None = None
         self._feeders: list[threading.Thread] = []
         self._hurry = threading.Event()
@@ -107,12 +108,18 @@ class BasePool:
         """
         self._check_running()
         result = AsyncResult(callback, error_callback, self._hurry.set)
+        self._take_call(result, func, tuple(args), dict(kwds or {}))
+        return result
+
+    def _take_call(
+        self, result: TakesOutcome, func: Callable[..., Any], args: tuple[Any, ...], kwds: dict[str, Any]
+    ) -> None:
+        """Have a call made soon, together with those that come in the same moment."""
         with self._lock:
-            self._pending.append((result, (func, tuple(args), dict(kwds or {}))))
+            self._pending.append((result, (func, args, kwds)))
             if self._flusher is None:
                 self._flusher = threading.Thread(target=self._flush_soon, name="pypoolparty-apply", daemon=True)
                 self._flusher.start()
-        return result
 
     def _flush_soon(self) -> None:
         """Wait while more calls come, then start them as one map."""
@@ -125,6 +132,9 @@ class BasePool:
         self._hurry.clear()
         with self._lock:
             pending, self._pending, self._flusher = self._pending, [], None
+        pending = [(result, task) for result, task in pending if result._begins()]
+        if not pending:
+            return
         batch = ApplyBatch([result for result, _ in pending])
         try:
             run = NewRun(self._setting, self._driver, "apply", None)
@@ -289,6 +299,19 @@ class BasePool:
                 base += 1
             seconds = min(2 * seconds, LONGEST_WAVE_SECONDS)
         results._set_length(base)
+
+    def _starmap_into(
+        self, make_sink: Callable[[int], Sink], func: Callable[..., Any], tasks: Iterable[Any], chunksize: int | None
+    ) -> None:
+        """Start a `starmap` whose outcomes go into a sink for so many tasks."""
+        self._check_running()
+        try:
+            run = NewRun(self._setting, self._driver, "starmap", func)
+        except NotPicklable as error:
+            make_sink(1).deliver([(0, False, error.error)])
+            return
+        run.take(tasks)
+        run.start(make_sink(run.tasks.n), chunksize)
 
     # ------------------------------------------------------------------ resume
 
