@@ -40,6 +40,7 @@ LEVELS = {
     "setting": 4,
     "new_run": 4,
     "leaving": 4,
+    "progress": 4,
     "pool": 4,
     "slurm": 5,
     "sun_grid_engine": 5,

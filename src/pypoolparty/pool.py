@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
+import shlex
 import threading
 import time
 import warnings
@@ -16,6 +16,7 @@ from . import arguments, leaving
 from .engine import Driver, MapRun, Sink, restore
 from .errors import PoolPartyError, WorkDirError
 from .new_run import NewRun, NotPicklable
+from .progress import tell, watch_over
 from .results import (
     ApplyBatch,
     AsyncResult,
@@ -38,10 +39,6 @@ MOMENT_SECONDS, LONGEST_MOMENT_SECONDS = 0.02, 0.5
 FIRST_WAVE_SECONDS, LONGEST_WAVE_SECONDS = 0.5, 60.0
 
 
-def _tell(line: str) -> None:
-    print(f"[pypoolparty] {line}", file=sys.stderr, flush=True)
-
-
 def _keep_silent(line: str) -> None:
     pass
 
@@ -58,9 +55,12 @@ class BasePool:
         self,
         setting: Setting,
     ) -> None:
-        say = _tell if setting.verbose else _keep_silent
-        self._setting = replace(setting, options=replace(setting.options, say=say, tell=_tell))
-        self._driver = Driver(setting.scheduler, setting.polling_interval, say)
+        say = tell if setting.verbose else _keep_silent
+        announce = tell if setting.progress else say
+        options = replace(setting.options, say=say, tell=tell, announce=announce)
+        self._setting = replace(setting, options=options)
+        most = setting.max_calls_per_minute
+        self._driver = Driver(setting.scheduler, setting.polling_interval, say, max_calls_per_minute=most)
         self._lock = threading.Lock()
         self._pending: list[tuple[TakesOutcome, tuple[Any, ...]]] = []
         self._flusher: threading.Thread | None = None
@@ -372,9 +372,14 @@ class BasePool:
         result = MapResult(n, returns_errors=on_error == "return")
         result.work_dir = path
         setting = self._setting
-        setting.options.say(f"resuming {path}: {ledger.n_done} of {n} tasks are done")
+        setting.options.announce(
+            f"resuming {path}: {ledger.n_done} of {n} tasks are done; "
+            f"to watch it: pypoolparty watch {shlex.quote(path)}"
+        )
         policy = replace(setting.policy, chunksize=session.get("chunksize") or setting.policy.chunksize)
         run = MapRun(opened, ledger, policy, setting.options, setting.scheduler, result, driver.clock)
+        if setting.progress:
+            run.watch = watch_over("resume", n, ledger.n_done, driver.clock())
         run.welcome_back(deliveries)
         driver.start(run)
         return result
@@ -412,7 +417,7 @@ class BasePool:
             self._end_at_once(error, keep)
         except (KeyboardInterrupt, SystemExit):
             leaving.live.discard(self)
-            _tell("cancelling queue-jobs; interrupt once more to leave without")
+            tell("cancelling queue-jobs; interrupt once more to leave without")
             self._end_at_once(error, keep)
             raise
         leaving.live.discard(self)

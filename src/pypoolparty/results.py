@@ -263,19 +263,18 @@ class IMapIterator:
 
     __next__ = next
 
-    def _deliver_one(self, index: int, outcome: tuple[bool, Any]) -> None:
-        self._early[index] = outcome
-        while self._n_queued in self._early:
-            self._queue(self._early.pop(self._n_queued))
-
-    def _queue(self, outcome: tuple[bool, Any]) -> None:
-        self._items.put(outcome)
-        self._n_queued += 1
+    def _take(self, base: int, itask: int, success: bool, value: Any) -> None:
+        self._early[base + itask] = (success, value)
 
     def _deliver(self, base: int, outcomes: list[Delivery]) -> None:
+        """Take outcomes out of the list, so that nobody but who iterates has the values in the end."""
         with self._delivering:
-            for itask, success, value in outcomes:
-                self._deliver_one(base + itask, (success, value))
+            outcomes.reverse()
+            while outcomes:
+                self._take(base, *outcomes.pop())
+            while self._n_queued in self._early:
+                self._items.put(self._early.pop(self._n_queued))
+                self._n_queued += 1
             self._end_if_all_are_there()
 
     def _set_length(self, n: int) -> None:
@@ -291,8 +290,8 @@ class IMapIterator:
 class IMapUnorderedIterator(IMapIterator):
     """Yields the results of `imap_unordered` in the order in which they come."""
 
-    def _deliver_one(self, index: int, outcome: tuple[bool, Any]) -> None:
-        self._queue(outcome)
+    def _take(self, base: int, itask: int, success: bool, value: Any) -> None:
+        self._early[self._n_queued + len(self._early)] = (success, value)
 
 
 class WaveSink:
@@ -307,6 +306,7 @@ class WaveSink:
         """Hand outcomes to the iterator; those that come after a failure of all are too late."""
         fresh = [outcome for outcome in outcomes if outcome[0] in self._open]
         self._open.difference_update(itask for itask, _, _ in fresh)
+        outcomes.clear()
         self._iterator._deliver(self._base, fresh)
 
     def fail(self, error: BaseException) -> None:
