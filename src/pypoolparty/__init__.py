@@ -11,8 +11,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from . import errors, local, report, slurm, sun_grid_engine
+    from . import errors, joblib_backend, local, report, slurm, sun_grid_engine
     from .choose import Pool, available_backend
+    from .executor import Executor
     from .policy import Retry
     from .resuming import resume
     from .summary import Snapshot, load
@@ -20,12 +21,14 @@ if TYPE_CHECKING:
 __version__ = "1.0.0.dev0"
 
 __all__ = [
+    "Executor",
     "Pool",
     "Retry",
     "Snapshot",
     "__version__",
     "available_backend",
     "errors",
+    "joblib_backend",
     "load",
     "local",
     "report",
@@ -37,11 +40,13 @@ __all__ = [
 # Where each name is. All is imported when it is first asked for: a program that only may need a pool, and
 # each command on the command line, should not wait for what it does not use.
 _PLACES = {
+    "Executor": "executor",
     "Pool": "choose",
     "Retry": "policy",
     "Snapshot": "summary",
     "available_backend": "choose",
     "errors": "",
+    "joblib_backend": "",
     "load": "summary",
     "local": "",
     "report": "",

@@ -15,6 +15,7 @@ from .environment import describe_environment
 from .errors import WorkDirError
 from .ledger import Ledger
 from .payload import dump_function, loads
+from .progress import watch_over
 from .setting import Setting
 from .work_dir import NewMap, TasksWriter, WorkDir, make_session_id
 
@@ -34,6 +35,8 @@ class NewRun:
 
     def __init__(self, setting: Setting, driver: Driver, call: str, func: Callable[..., Any] | None) -> None:
         self.setting, self.driver, self.call = setting, driver, call
+        name = getattr(func, "__name__", "")
+        self.title = f"{call} {name}" if isinstance(name, str) and name.isidentifier() else call
         try:
             self.function = dump_function(func, setting.initializer, setting.initargs)
         except Exception as error:
@@ -98,7 +101,8 @@ class NewRun:
         run.at_end = at_end
         if self.tasks.failed:
             run.refuse_tasks(self.tasks.failed)
-        setting.options.say(f"{n} tasks in {self.work_dir.path}")
+        if setting.progress:
+            run.watch = watch_over(self.title, n, ledger.n_done, driver.clock())
         driver.start(run)
         return None
 

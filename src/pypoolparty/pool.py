@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
+import shlex
 import threading
 import time
 import warnings
@@ -13,9 +13,10 @@ from types import TracebackType
 from typing import Any, Literal
 
 from . import arguments, leaving
-from .engine import Driver, MapRun, restore
+from .engine import Driver, MapRun, Sink, restore
 from .errors import PoolPartyError, WorkDirError
 from .new_run import NewRun, NotPicklable, mended_function
+from .progress import tell, watch_over
 from .reporting import read_report
 from .results import (
     ApplyBatch,
@@ -23,6 +24,7 @@ from .results import (
     IMapIterator,
     IMapUnorderedIterator,
     MapResult,
+    TakesOutcome,
     WaveSink,
 )
 from .setting import Setting
@@ -41,10 +43,6 @@ FIRST_WAVE_SECONDS, LONGEST_WAVE_SECONDS = 0.5, 60.0
 MOST_AHEAD, LOOK_SECONDS = 1 << 17, 0.05
 
 
-def _tell(line: str) -> None:
-    print(f"[pypoolparty] {line}", file=sys.stderr, flush=True)
-
-
 def _keep_silent(line: str) -> None:
     pass
 
@@ -61,11 +59,14 @@ class BasePool:
         self,
         setting: Setting,
     ) -> None:
-        say = _tell if setting.verbose else _keep_silent
-        self._setting = replace(setting, options=replace(setting.options, say=say, tell=_tell))
-        self._driver = Driver(setting.scheduler, setting.polling_interval, say)
+        say = tell if setting.verbose else _keep_silent
+        announce = tell if setting.progress else say
+        options = replace(setting.options, say=say, tell=tell, announce=announce)
+        self._setting = replace(setting, options=options)
+        most = setting.max_calls_per_minute
+        self._driver = Driver(setting.scheduler, setting.polling_interval, say, max_calls_per_minute=most)
         self._lock = threading.Lock()
-        self._pending: list[tuple[AsyncResult, tuple[Any, ...]]] = []
+        self._pending: list[tuple[TakesOutcome, tuple[Any, ...]]] = []
         self._flusher: threading.Thread | None = None
         self._feeders: list[threading.Thread] = []
         self._hurry, self._no_more = threading.Event(), threading.Event()
@@ -111,12 +112,18 @@ class BasePool:
         """
         self._check_running()
         result = AsyncResult(callback, error_callback, self._hurry.set)
+        self._take_call(result, func, tuple(args), dict(kwds or {}))
+        return result
+
+    def _take_call(
+        self, result: TakesOutcome, func: Callable[..., Any], args: tuple[Any, ...], kwds: dict[str, Any]
+    ) -> None:
+        """Have a call made soon, together with those that come in the same moment."""
         with self._lock:
-            self._pending.append((result, (func, tuple(args), dict(kwds or {}))))
+            self._pending.append((result, (func, args, kwds)))
             if self._flusher is None:
                 self._flusher = threading.Thread(target=self._flush_soon, name="pypoolparty-apply", daemon=True)
                 self._flusher.start()
-        return result
 
     def _flush_soon(self) -> None:
         """Wait while more calls come, then start them as one map."""
@@ -129,6 +136,9 @@ class BasePool:
         self._hurry.clear()
         with self._lock:
             pending, self._pending, self._flusher = self._pending, [], None
+        pending = [(result, task) for result, task in pending if result._begins()]
+        if not pending:
+            return
         batch = ApplyBatch([result for result, _ in pending])
         try:
             run = NewRun(self._setting, self._driver, "apply", None)
@@ -238,7 +248,7 @@ class BasePool:
         if on_error not in ("raise", "return"):
             raise ValueError(f'on_error must be "raise" or "return", not {on_error!r}')
         chunksize = arguments.optional_int("chunksize", chunksize)
-        at_end = read_report(report, _tell)
+        at_end = read_report(report, tell)
         try:
             run = NewRun(self._setting, self._driver, call, func)
         except NotPicklable as error:
@@ -320,6 +330,19 @@ class BasePool:
             self._no_more.wait(LOOK_SECONDS)
         return max(MOST_AHEAD // 2, MOST_AHEAD - (n_fed - results._n_taken))
 
+    def _starmap_into(
+        self, make_sink: Callable[[int], Sink], func: Callable[..., Any], tasks: Iterable[Any], chunksize: int | None
+    ) -> None:
+        """Start a `starmap` whose outcomes go into a sink for so many tasks."""
+        self._check_running()
+        try:
+            run = NewRun(self._setting, self._driver, "starmap", func)
+        except NotPicklable as error:
+            make_sink(1).deliver([(0, False, error.error)])
+            return
+        run.take(tasks)
+        run.start(make_sink(run.tasks.n), chunksize)
+
     # ------------------------------------------------------------------ resume
 
     def resume(
@@ -384,9 +407,14 @@ class BasePool:
         result = MapResult(n, returns_errors=on_error == "return")
         result.work_dir = path
         setting = self._setting
-        setting.options.say(f"resuming {path}: {ledger.n_done} of {n} tasks are done")
+        setting.options.announce(
+            f"resuming {path}: {ledger.n_done} of {n} tasks are done; "
+            f"to watch it: pypoolparty watch {shlex.quote(path)}"
+        )
         policy = replace(setting.policy, chunksize=session.get("chunksize") or setting.policy.chunksize)
         run = MapRun(opened, ledger, policy, setting.options, setting.scheduler, result, driver.clock)
+        if setting.progress:
+            run.watch = watch_over("resume", n, ledger.n_done, driver.clock())
         run.welcome_back(deliveries)
         driver.start(run)
         return result
@@ -425,7 +453,7 @@ class BasePool:
             self._end_at_once(error, keep)
         except (KeyboardInterrupt, SystemExit):
             leaving.live.discard(self)
-            _tell("cancelling queue-jobs; interrupt once more to leave without")
+            tell("cancelling queue-jobs; interrupt once more to leave without")
             self._end_at_once(error, keep)
             raise
         leaving.live.discard(self)

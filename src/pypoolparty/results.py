@@ -8,11 +8,15 @@ from __future__ import annotations
 import queue
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from multiprocessing import TimeoutError
-from typing import Any
+from typing import Any, Protocol
 
 from .latch import Latch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 __all__ = [
     "ApplyBatch",
@@ -20,6 +24,7 @@ __all__ = [
     "IMapIterator",
     "IMapUnorderedIterator",
     "MapResult",
+    "TakesOutcome",
     "WaveSink",
 ]
 
@@ -37,8 +42,18 @@ def _call_back(function: Callback, value: Any) -> None:
         traceback.print_exc()
 
 
+class TakesOutcome(Protocol):
+    """Whatever takes the outcome of one call."""
+
+    def _begins(self) -> bool:
+        """Whether it is still wanted, now that the call is handed over; from then on it can not be taken back."""
+
+    def _complete(self, success: bool, value: Any) -> None:
+        """Take the value, or the exception."""
+
+
 class AsyncResult:
-    """The outcome of one `apply_async`, like `multiprocessing.pool.AsyncResult`."""
+    """The outcome of one `apply_async`, like `multiprocessing.pool.AsyncResult`; it can be awaited, too."""
 
     def __init__(
         self,
@@ -51,6 +66,7 @@ class AsyncResult:
         self._hurry = hurry
         self._success = False
         self._value: Any = None
+        self._awaited: list[Future[None]] = []
 
     def ready(self) -> bool:
         """Return whether the call has completed."""
@@ -83,11 +99,38 @@ class AsyncResult:
             return self._value
         raise self._value
 
+    def __await__(self) -> Generator[Any, None, Any]:
+        """Wait in an event loop: ``value = await pool.apply_async(…)``. Cancelling that ends the waiting alone."""
+        import asyncio
+        from concurrent.futures import Future
+
+        if self._hurry is not None and not self.ready():
+            self._hurry()
+        future: Future[None] = Future()
+        self._awaited.append(future)
+        if self.ready():
+            self._tell_awaiting()
+        yield from asyncio.wrap_future(future).__await__()
+        return self.get()
+
+    def _tell_awaiting(self) -> None:
+        while self._awaited:
+            try:
+                future = self._awaited.pop()
+            except IndexError:
+                return  # another thread was faster
+            if future.set_running_or_notify_cancel():
+                future.set_result(None)
+
+    def _begins(self) -> bool:
+        return True
+
     def _complete(self, success: bool, value: Any) -> None:
         self._success, self._value = success, value
         _call_back(self._callback if success else self._error_callback, value)
         self._callback = self._error_callback = self._hurry = None
         self._event.set()
+        self._tell_awaiting()
 
 
 class MapResult(AsyncResult):
@@ -161,8 +204,8 @@ def add_note(error: BaseException, note: str) -> None:
 class ApplyBatch:
     """Takes the outcomes of many `apply_async` that went to the cluster as one map."""
 
-    def __init__(self, results: list[AsyncResult]) -> None:
-        self._results: list[AsyncResult | None] = list(results)
+    def __init__(self, results: Sequence[TakesOutcome]) -> None:
+        self._results: list[TakesOutcome | None] = list(results)
         self.work_dir = ""
 
     def deliver(self, outcomes: list[Delivery]) -> None:
@@ -225,19 +268,18 @@ class IMapIterator:
         """How many results were taken; a look from another thread."""
         return self._n_queued - self._items.qsize()
 
-    def _deliver_one(self, index: int, outcome: tuple[bool, Any]) -> None:
-        self._early[index] = outcome
-        while self._n_queued in self._early:
-            self._queue(self._early.pop(self._n_queued))
-
-    def _queue(self, outcome: tuple[bool, Any]) -> None:
-        self._items.put(outcome)
-        self._n_queued += 1
+    def _take(self, base: int, itask: int, success: bool, value: Any) -> None:
+        self._early[base + itask] = (success, value)
 
     def _deliver(self, base: int, outcomes: list[Delivery]) -> None:
+        """Take outcomes out of the list, so that nobody but who iterates has the values in the end."""
         with self._delivering:
-            for itask, success, value in outcomes:
-                self._deliver_one(base + itask, (success, value))
+            outcomes.reverse()
+            while outcomes:
+                self._take(base, *outcomes.pop())
+            while self._n_queued in self._early:
+                self._items.put(self._early.pop(self._n_queued))
+                self._n_queued += 1
             self._end_if_all_are_there()
 
     def _set_length(self, n: int) -> None:
@@ -253,8 +295,8 @@ class IMapIterator:
 class IMapUnorderedIterator(IMapIterator):
     """Yields the results of `imap_unordered` in the order in which they come."""
 
-    def _deliver_one(self, index: int, outcome: tuple[bool, Any]) -> None:
-        self._queue(outcome)
+    def _take(self, base: int, itask: int, success: bool, value: Any) -> None:
+        self._early[self._n_queued + len(self._early)] = (success, value)
 
 
 class WaveSink:
@@ -269,6 +311,7 @@ class WaveSink:
         """Hand outcomes to the iterator; those that come after a failure of all are too late."""
         fresh = [outcome for outcome in outcomes if outcome[0] in self._open]
         self._open.difference_update(itask for itask, _, _ in fresh)
+        outcomes.clear()
         self._iterator._deliver(self._base, fresh)
 
     def fail(self, error: BaseException) -> None:

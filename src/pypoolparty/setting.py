@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,6 +19,8 @@ from .waiting_room import WaitingRoom
 from .work_dir import make_session_id
 
 __all__ = ["Setting", "make_setting"]
+
+MOST_CALLS, MOST_SINGLE_CALLS = 30, 600  # in a minute
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,9 @@ class Setting:
     is_default_parent : bool
         Whether the folder was our idea; then it is removed when it is empty.
     polling_interval : float
-    verbose : bool
+    verbose, progress : bool
+    max_calls_per_minute : int or None
+        None: as many as there are.
     setup : sequence of str
     env : mapping
     initializer, initargs, maxtasksperchild
@@ -53,6 +58,8 @@ class Setting:
     is_default_parent: bool
     polling_interval: float
     verbose: bool = False
+    progress: bool = False
+    max_calls_per_minute: int | None = None
     setup: Sequence[str] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -82,6 +89,7 @@ def make_setting(
     default_parent: str,
     keep_work_dir: bool,
     verbose: bool,
+    progress: bool | None,
     max_num_resubmissions: int,
     retry: Retry | None,
     resources: Resources,
@@ -90,6 +98,7 @@ def make_setting(
     num_chunks: int | None = None,
     enforce_mem: bool = False,
     linger: float = 0.0,
+    max_calls_per_minute: int | None = None,
     workers_per_job: int | str = 1,
     own: Mapping[str, Any],
     initializer: Callable[..., Any] | None,
@@ -142,6 +151,8 @@ def make_setting(
         work_dir is None and kind != "local",
         interval,
         bool(verbose),
+        bool(verbose if progress is None else progress),
+        _read_budget(max_calls_per_minute, interval, is_array) if kind != "local" else None,
         lines,
         arguments.read_environment(env),
         {
@@ -150,6 +161,8 @@ def make_setting(
             "polling_interval": interval,
             "keep_work_dir": options.keep_work_dir,
             "verbose": bool(verbose),
+            **({"progress": bool(progress)} if progress is not None else {}),
+            **({"max_calls_per_minute": max_calls_per_minute} if max_calls_per_minute is not None else {}),
             "max_num_resubmissions": policy.max_num_resubmissions,
             **given,
             **own,
@@ -158,6 +171,14 @@ def make_setting(
         arguments.check_initializer(initializer, initargs),
         arguments.read_maxtasksperchild(maxtasksperchild),
     )
+
+
+def _read_budget(most: int | None, interval: float, is_array: bool) -> int:
+    """Return how many calls of the scheduler are allowed in a minute."""
+    if most is not None:
+        return arguments.positive_int("max_calls_per_minute", most)
+    # Who asks for shorter intervals has them; and where each queue-job is submitted by itself, there are many calls.
+    return max(MOST_CALLS if is_array else MOST_SINGLE_CALLS, math.ceil(2 * 60 / interval))
 
 
 def _read_parent(work_dir: object, default: str) -> str:

@@ -49,6 +49,8 @@ ALLOWED: dict[str, str] = {
     "work_dir": _PATH,
     "keep_work_dir": _FLAG,
     "verbose": _FLAG,
+    "progress": _FLAG,
+    "max_calls_per_minute": _NUMBER,
     "slurm_call_timeout": _NUMBER,
     "sge_call_timeout": _NUMBER,
     "max_num_resubmissions": _INTEGER,

@@ -19,6 +19,7 @@ SHARED = [
     "work_dir",
     "keep_work_dir",
     "verbose",
+    "progress",
     "max_num_resubmissions",
     "processes",
     "time",
@@ -32,7 +33,7 @@ SHARED = [
     "initargs",
     "maxtasksperchild",
 ]
-ON_CLUSTERS = ["polling_interval", "partition", "account", "qos", "submit_args"]
+ON_CLUSTERS = ["polling_interval", "max_calls_per_minute", "partition", "account", "qos", "submit_args"]
 
 
 def parameters(name):

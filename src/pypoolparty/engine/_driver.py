@@ -11,6 +11,7 @@ from dataclasses import replace
 from ..latch import Latch
 from ..scheduler import Scheduler
 from ..states import Job, Limits
+from ._budget import Budget
 from ._calls import ThreadedCaller
 from ._run import MapRun
 
@@ -34,6 +35,9 @@ class Driver:
         Takes a line for the user.
     clock : callable
         Seconds, only going forward.
+    max_calls_per_minute : int, optional
+        Calls of the scheduler that may begin in any minute; those that cancel at the end of a map count, but do
+        not wait.
     """
 
     def __init__(
@@ -42,9 +46,10 @@ class Driver:
         polling_interval: float,
         say: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
+        max_calls_per_minute: int | None = None,
     ) -> None:
         self.scheduler, self.polling_interval, self.clock = scheduler, polling_interval, clock
-        self._say = say
+        self._say, self.budget = say, Budget(max_calls_per_minute)
         self._runs: list[MapRun] = []
         # The user's thread may be interrupted at any instant, and shares no lock with the driver's.
         self._arrivals: queue.SimpleQueue[MapRun] = queue.SimpleQueue()
@@ -131,7 +136,9 @@ class Driver:
     def _step(self) -> bool:
         """Let every map take one step; return whether any did something."""
         while not self._arrivals.empty():
-            self._runs.append(self._arrivals.get())
+            run = self._arrivals.get()
+            run.share(self.budget)
+            self._runs.append(run)
         aborting = self._aborting
         if aborting is not None:
             self._aborting = None
@@ -154,7 +161,9 @@ class Driver:
 
     def _step_one(self, run: MapRun, now: float, elsewhere: int) -> bool:
         try:
-            return run.step(now, self._caller, elsewhere)
+            is_busy = run.step(now, self._caller, elsewhere)
+            run.show(now)
+            return is_busy
         except Exception as error:  # the rim: whatever it is, the user's call has to end
             run.break_down(error)
             return True
@@ -169,6 +178,7 @@ class Driver:
         if self._asks_limits:
             return False
         self._asks_limits = True
+        self.budget.spend("limits", self.clock())
 
         def learn(limits: Limits | None, error: Exception | None) -> None:
             self._limits = limits or Limits()
@@ -187,7 +197,8 @@ class Driver:
         n_submissions = sum(len(run.ledger.batches) for run in self._runs)
         if n_submissions != self._seen[0]:
             self._interval = self.polling_interval
-        if self._is_querying or now - self._queried < self._interval:
+        is_early = now - self._queried < self._interval
+        if self._is_querying or is_early or not self.budget.room("query", now):
             return
         asked = [(run, run.asked_names()) for run in self._runs if not run.is_closed]
         names = [name for _, of_run in asked for name in of_run]
@@ -195,6 +206,7 @@ class Driver:
         if not names:
             return
         self._is_querying = True
+        self.budget.spend("query", now)
 
         def observe(jobs: list[Job] | None, error: Exception | None) -> None:
             self._is_querying = False

@@ -44,6 +44,8 @@ class Options:
         Takes a line for a user who wants to know.
     tell : callable
         Takes a line that every user has to know.
+    announce : callable
+        Takes the first line of a map, for a user who watches.
     """
 
     python_path: str
@@ -54,6 +56,7 @@ class Options:
     interpreter: str = "/bin/sh"
     say: Callable[[str], None] = lambda line: None
     tell: Callable[[str], None] = lambda line: None
+    announce: Callable[[str], None] = lambda line: None
 
     def resources_at(self, mem: int | None, time: int | None) -> Resources:
         """Return the resources with as much memory (bytes) and time (seconds)."""

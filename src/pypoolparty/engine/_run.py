@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -30,10 +31,12 @@ from ..scheduler import Receipt, Scheduler
 from ..states import Death, Job, JobState, Outcome, Report
 from ..verdict import error_of
 from ..work_dir import Segment, WorkDir
+from ._budget import Budget
 from ._calls import Caller
 from ._cancelling import TRIES, Cancellation, lingering, targets_of
 from ._collect import Delivery, Harvest, harvest
 from ._options import Options, Sink
+from ._standing import Unwatched, Watch, standing_of
 from ._submission import describe, planned, submission_of, throttle_of
 from ._trouble import Trouble
 
@@ -78,6 +81,13 @@ class MapRun:
         self._is_broken = False
         self._cancellations: list[Cancellation] = []
         self._has_failures = False
+        self._is_announced = False
+        self.watch: Watch = Unwatched()
+        self.share(Budget())
+
+    def share(self, budget: Budget) -> None:
+        """Call the scheduler within the budget of the pool."""
+        self._budget, self._calls_before = budget, budget.counts.copy()
 
     def refuse_tasks(self, failed: Mapping[int, Exception]) -> None:
         """Note tasks that could not even be pickled."""
@@ -118,10 +128,17 @@ class MapRun:
         if self._finishing_since is not None:
             return self._finish(now) or is_busy
         for action in decide(self.ledger, self.policy, now, elsewhere):
-            self._perform(action, now)
-            is_busy = True
+            is_busy = self._perform(action, now) or is_busy
         self._trouble.end()
         return is_busy
+
+    def show(self, now: float) -> None:
+        """Let whoever watches know how the map stands, if it is time to."""
+        if self.watch.is_due(now):
+            self.watch.see(standing_of(self.ledger), now)
+
+    def _end_watch(self) -> None:
+        self.watch.end(standing_of(self.ledger), self.now())
 
     def _call(self, function: Callable[[], Any], then: Callable[[Any, Exception | None], None]) -> None:
         """Have the scheduler called; what follows from its answer is done in the next step."""
@@ -164,6 +181,7 @@ class MapRun:
         """Hand outcomes over; with the last of them, the archives are ready for everyone, and what is made of them."""
         if self.ledger.is_done:
             self.work_dir.complete()
+            self._end_watch()
             self._call_at_end()
         if deliveries:
             self.sink.deliver(deliveries)
@@ -181,13 +199,14 @@ class MapRun:
 
     # ------------------------------------------------------------------ actions
 
-    def _perform(self, action: Action, now: float) -> None:
+    def _perform(self, action: Action, now: float) -> bool:
+        """Do it; False if the budget of calls has no room for it now: then it will be decided again."""
+        if isinstance(action, Send):
+            return self._send(action, now)
+        if isinstance(action, Inspect):
+            return self._inspect(action, now)
         if isinstance(action, Plan):
             self._plan(action, now)
-        elif isinstance(action, Send):
-            self._send(action, now)
-        elif isinstance(action, Inspect):
-            self._inspect(action, now)
         elif isinstance(action, Withdraw):
             self._apply(Withdrawn(action.submission, runs_of(action.elements)), now)
             self._cancel([self.ledger.batches[action.submission]], set(action.elements))
@@ -196,6 +215,7 @@ class MapRun:
         elif isinstance(action, Finish):
             self._finishing_since = now
             self._finish(now)
+        return True
 
     def _plan(self, action: Plan, now: float) -> None:
         """Write a submission to disk; the next step sends it."""
@@ -209,18 +229,25 @@ class MapRun:
         """The name of the map; those of its queue-jobs begin with it."""
         return self.work_dir.path.rpartition("/")[2]
 
-    def _send(self, action: Send, now: float) -> None:
+    def _send(self, action: Send, now: float) -> bool:
+        room = self._budget.room("submit", now)
+        # Where a queue-job is not an element of an array, each of them is a call of its own.
+        elements = action.elements if self.policy.is_array and room else action.elements[:room]
+        if not elements:
+            return False
         batch = self.ledger.batches[action.submission]
         submission = replace(
-            submission_of(batch, action.elements, self.work_dir, self.policy, self.options),
+            submission_of(batch, elements, self.work_dir, self.policy, self.options),
             throttle=throttle_of(batch, self.policy, self.ledger.live + self._elsewhere),
             excluded_nodes=self.ledger.bad_nodes(self.policy.retry.exclude_after),
         )
-        self._apply(Sent(batch.number, runs_of(action.elements)), now, durable=True)
+        self._apply(Sent(batch.number, runs_of(elements)), now, durable=True)
+        self._budget.spend("submit", now, 1 if self.policy.is_array else len(elements))
         self._call(
             lambda: self.scheduler.submit(submission),
-            lambda receipt, error: self._sent(batch.number, action.elements, receipt, error),
+            lambda receipt, error: self._sent(batch.number, elements, receipt, error),
         )
+        return True
 
     def _sent(self, number: int, elements: tuple[int, ...], receipt: Receipt | None, error: Exception | None) -> None:
         """Take the scheduler's answer to a submission."""
@@ -244,21 +271,37 @@ class MapRun:
         else:
             n = sum(missing[1::2]) - sum(missing[0::2]) if missing else len(elements)
             ids = ", ".join(sorted({job_id for _, job_id in receipt.jobs})[:5])
-            self.options.say(f"submitted {n} queue-jobs to {self.scheduler.name}: {ids}")
+            self._tell_of_submission(n, ids)
 
-    def _inspect(self, action: Inspect, now: float) -> None:
+    def _tell_of_submission(self, n: int, ids: str) -> None:
+        words = f"{n} queue-job{'s' * (n != 1)} to {self.scheduler.name}: {ids}"
+        if self._is_announced:
+            self.options.say(f"submitted {words}")
+            return
+        self._is_announced = True
+        path = self.work_dir.path
+        self.options.announce(
+            f"{self.ledger.n} task{'s' * (self.ledger.n != 1)}; submitted {words}; work_dir: {path}; "
+            f"to watch it: pypoolparty watch {shlex.quote(path)}"
+        )
+
+    def _inspect(self, action: Inspect, now: float) -> bool:
         """Find out why queue-jobs died, then see what they have left undone."""
         batch = self.ledger.batches[action.submission]
         job_ids = sorted({batch.elements[k].job_id for k, report, _ in action.elements if report is not None} - {""})
         if not job_ids:
             self._bury(action, [], now)
-            return
+            return True
+        if not self._budget.room("accounting", now):
+            return False
+        self._budget.spend("accounting", now)
         for k, _, _ in action.elements:
             batch.elements[k].is_under_inspection = True
         self._call(
             lambda: self.scheduler.post_mortem(job_ids),
             lambda accounts, error: self._bury(action, accounts or [], self.now()),
         )
+        return True
 
     def _bury(self, action: Inspect, accounts: list[Job], now: float) -> None:
         """Note the end of queue-jobs, and what they have left undone; first of all what they have done."""
@@ -359,6 +402,7 @@ class MapRun:
             return  # it is just leaving
         self._has_failures = True
         self.keep = keep
+        self._end_watch()
         self.sink.fail(error)
         self._is_aborted = True
         self._finishing_since = self.now()
@@ -372,6 +416,7 @@ class MapRun:
             return
         if self._is_aborted and isinstance(error, OSError):
             self._tell_how_to_go_on()
+        self._end_watch()
         self.sink.fail(self._trouble.explain(error))
         try:
             self._cancel([b for b in self.ledger.batches.values() if b.n_live], None)
@@ -444,11 +489,13 @@ class MapRun:
     def _cancel_again(self, now: float) -> None:
         """Call for all that is to be cancelled now."""
         for cancellation in self._cancellations:
-            if cancellation.is_due(now, self._is_leaving):
+            has_room = self._is_leaving or self._budget.room("cancel", now)
+            if has_room and cancellation.is_due(now, self._is_leaving):
                 self._call_to_cancel(cancellation)
 
     def _call_to_cancel(self, cancellation: Cancellation) -> None:
         cancellation.is_under_way = True
+        self._budget.spend("cancel", self.now())
         self._call(
             lambda: self.scheduler.cancel(cancellation.targets),
             lambda _, error: self._cancelled(cancellation, error),
@@ -474,6 +521,8 @@ class MapRun:
         else:
             keep = keep or self._has_failures or self.work_dir.has_stderr
         self._collect(self.now())
+        if self._budget.most is not None:
+            self.options.say(self._budget.told_since(self._calls_before))
         self.work_dir.log(to_line(Closed("done" if self.ledger.is_done else "aborted")))
         self.work_dir.close()
         self._call_at_end()  # of a map that was ended before it was done

@@ -35,7 +35,7 @@ class Pool(BasePool):
     keep_work_dir : bool
         Keep the work_dir also when all went well. One with failures or with stderr is always kept.
     verbose : bool
-        Tell on stderr what happens.
+        Tell on stderr what happens, and show the progress.
     max_num_resubmissions : int
         How often a task is started again when its process died.
     elastic : bool
@@ -54,6 +54,9 @@ class Pool(BasePool):
         Variables for the tasks, on top of this process's.
     retry : Retry, optional
         What is done about tasks whose queue-job died; see `pypoolparty.Retry`.
+    progress : bool, optional
+        Show on stderr how each map goes on: a bar in a terminal or notebook, lines now and then elsewhere. By
+        default as `verbose` says.
     processes : int, optional
         `multiprocessing`'s name for `num_simultaneously_running_tasks`.
     initializer, initargs : callable, sequence
@@ -89,6 +92,7 @@ class Pool(BasePool):
         setup: Iterable[str] = (),
         env: Mapping[str, str] | None = None,
         retry: Retry | None = None,
+        progress: bool | None = None,
         initializer: Callable[..., Any] | None = None,
         initargs: Sequence[Any] = (),
         maxtasksperchild: int | None = None,
@@ -106,6 +110,7 @@ class Pool(BasePool):
             default_parent=tempfile.gettempdir(),
             keep_work_dir=keep_work_dir,
             verbose=verbose,
+            progress=progress,
             max_num_resubmissions=max_num_resubmissions,
             retry=retry,
             resources=resources(time=time, mem=mem, cpus=cpus, gpus=gpus),

@@ -36,7 +36,7 @@ class Pool(BasePool):
     keep_work_dir : bool
         Keep the work_dir also when all went well. One with failures or with stderr is always kept.
     verbose : bool
-        Tell on stderr what happens.
+        Tell on stderr what happens, and show the progress.
     slurm_call_timeout : float
         Seconds that a command of Slurm may take.
     max_num_resubmissions : int
@@ -71,6 +71,13 @@ class Pool(BasePool):
     linger : float
         Seconds for which queue-jobs that have nothing left to do stay for the next map of this pool (0): for
         callers that map again and again. They are held for as long, and so are their cores.
+    progress : bool, optional
+        Show on stderr how each map goes on: a bar in a terminal or notebook, lines now and then elsewhere. By
+        default as `verbose` says.
+    max_calls_per_minute : int, optional
+        Calls of the scheduler that this pool begins in any minute (30, or more where `polling_interval` asks for
+        more): submissions, queries, cancellations. Those that are too many are made later; only what is to be
+        cancelled at the end does not wait.
     processes : int, optional
         `multiprocessing`'s name for `num_simultaneously_running_tasks`.
     initializer, initargs : callable, sequence
@@ -114,6 +121,8 @@ class Pool(BasePool):
         setup: Iterable[str] = (),
         env: Mapping[str, str] | None = None,
         retry: Retry | None = None,
+        progress: bool | None = None,
+        max_calls_per_minute: int | None = None,
         workers_per_job: int | str = 1,
         linger: float = 0.0,
         initializer: Callable[..., Any] | None = None,
@@ -143,6 +152,8 @@ class Pool(BasePool):
             default_parent=".pypoolparty",
             keep_work_dir=keep_work_dir,
             verbose=verbose,
+            progress=progress,
+            max_calls_per_minute=max_calls_per_minute,
             max_num_resubmissions=max_num_resubmissions,
             retry=retry,
             workers_per_job=workers_per_job,
