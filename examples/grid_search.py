@@ -15,7 +15,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.svm import SVC
 
 import pypoolparty
-import pypoolparty.joblib_backend
+from pypoolparty import joblib_backend  # noqa: F401  (it makes itself known to joblib)
 
 GRID = {"C": [0.1, 1.0, 10.0], "gamma": [1e-4, 1e-3, 1e-2]}
 

@@ -3,10 +3,10 @@
 import re
 
 import pytest
+from tools.site_hooks import COMES_LATER
 
 from tests.docs.blocks import LANGUAGES, MARKERS, PAGES, ROOT, anchors_of, blocks_of, links_of, run_page
 from tests.ticking import ticking_dummies
-from tools.site_hooks import COMES_LATER
 
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]
 # So rare has it to be that a block is not run.
