@@ -4,8 +4,9 @@
     python examples/emcee_sampling.py --pool slurm --steps 500
 
 A sampler maps twice in each step, again and again. On a cluster each map would wait in the queue; with `linger`
-the queue-jobs of the first stay for the next ones. Spread a likelihood only if one call takes a second or more:
-this one takes microseconds, and shows nothing but how it is done.
+the queue-jobs of the first stay for the next ones. Each map begins in fresh processes, which import emcee and so
+scipy, for about a second: spread a likelihood only if one call takes longer. This one takes microseconds, and two
+steps sample nothing: it shows how it is done.
 """
 
 import argparse
@@ -46,7 +47,7 @@ def main():
     """Run the example; return 0 if the answer is right."""
     parser = argparse.ArgumentParser(description="Sample a posterior with emcee.")
     parser.add_argument("--pool", choices=["local", "slurm", "auto"], default="auto")
-    parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--steps", type=int, default=2)
     options = parser.parse_args()
 
     backend = pypoolparty.available_backend() if options.pool == "auto" else options.pool

@@ -10,6 +10,8 @@ from tests.examples.programs import FOLDER, NEEDS, run_example
 from tests.ticking import ticking_dummies
 
 NAMES = sorted(NEEDS)
+# Each of its maps imports scipy.
+SLOW = {"emcee_sampling"}
 
 
 def test_all_examples_are_run():
@@ -17,7 +19,9 @@ def test_all_examples_are_run():
     assert NAMES == sorted(path.stem for path in FOLDER.glob("*.py"))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in NAMES]
+)
 def test_on_this_machine(name, tmp_path):
     """It runs on `pypoolparty.local.Pool`, and leaves nothing but what it says."""
     run_example(name, "local", tmp_path, os.environ)
