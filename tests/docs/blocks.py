@@ -4,7 +4,7 @@ The blocks of a page are run in their order, each as a program of its own, all i
 ``qsub`` and their kin are the dummies. Comments in the lines before a block, which no reader sees, say what is special:
 
 - ``<!-- not run: REASON -->``
-- ``<!-- cli -->``: about the command line; run where `RUN_CLI` is True
+- ``<!-- cli -->``, ``<!-- report -->``: calls the command line, or its ``report``; run where `RUN` says so
 - ``<!-- continued -->``: goes on with the names of the python block before it
 - ``<!-- file: NAME -->``: is not run but written into the folder, for later blocks
 - ``<!-- fails -->``: ends with an exit code that is not 0
@@ -21,7 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
-RUN_CLI = False
+RUN = {"cli": False, "report": False}
 # Pages of which no block is run, and why.
 NOT_RUN_PAGES = {
     ROOT / "docs" / "performance.md": "written by a program, with the commands that it took hours to run",
@@ -29,7 +29,7 @@ NOT_RUN_PAGES = {
 }
 
 LANGUAGES = {"python", "sh", "text", "toml", "json", "yaml"}
-MARKERS = {"not run", "cli", "continued", "file", "fails", "prints"}
+MARKERS = {"not run", "continued", "file", "fails", "prints", *RUN}
 _FENCE = re.compile(r"^```(?P<language>\w*)$")
 _MARKER = re.compile(r"^<!-- (?P<name>[a-z ]+?)(?:: (?P<value>.+))? -->$")
 _END_OF_BLOCK = "=== the end of this block ==="
@@ -66,14 +66,13 @@ class Block:
     @property
     def is_run(self) -> bool:
         """Whether it is a program, and nothing speaks against it."""
-        kept = {"not run", "file", "prints"} | (set() if RUN_CLI else {"cli"})
         is_program = self.language in ("python", "sh") and self.page not in NOT_RUN_PAGES
-        return is_program and not kept & set(self.markers)
+        return is_program and not self.is_left_out and not {"file", "prints"} & set(self.markers)
 
     @property
     def is_left_out(self) -> bool:
         """Whether there would be something to do about it, but it is not done."""
-        return "not run" in self.markers or ("cli" in self.markers and not RUN_CLI)
+        return "not run" in self.markers or any(name in self.markers and not runs for name, runs in RUN.items())
 
 
 def blocks_of(page: Path, text: str | None = None) -> list[Block]:
