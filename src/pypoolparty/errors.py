@@ -72,6 +72,7 @@ class CommandFailed(SchedulerError):
     ----------
     argv : list of str
     returncode : int
+        Negative: the number of the signal that ended it.
     stdout, stderr : str
     """
 
@@ -86,7 +87,16 @@ class CommandFailed(SchedulerError):
 
 
 class CommandTimedOut(SchedulerError):
-    """A command of the scheduler did not end in time."""
+    """A command of the scheduler did not end in time.
+
+    Attributes
+    ----------
+    argv : list of str
+    seconds : float
+        How long it was waited for.
+    stderr : str
+        What it had written until then.
+    """
 
     def __init__(self, argv: Sequence[str], seconds: float, stderr: str = "") -> None:
         super().__init__(f"{argv[0]} did not end within {seconds:g} s")
@@ -97,7 +107,14 @@ class CommandTimedOut(SchedulerError):
 
 
 class UnreadableOutput(SchedulerError):
-    """A command of the scheduler answered something that can not be understood."""
+    """A command of the scheduler answered something that can not be understood.
+
+    Attributes
+    ----------
+    argv : list of str
+    text : str
+        All that it wrote to stdout.
+    """
 
     def __init__(self, argv: Sequence[str], text: str) -> None:
         super().__init__(f"{argv[0]} answered what can not be understood: {text[:500]!r}")
@@ -117,10 +134,11 @@ class TaskError(PoolPartyError):
     Attributes
     ----------
     itask : int
-        Index of the task in the iterable.
+        Index of the task in the iterable, from 0; -1 if it is about none.
     attempts : int
         How often it was tried.
     work_dir : str
+        Absolute path of the folder with what is known of it.
     """
 
     def __init__(self, message: str, itask: int = -1, attempts: int = 0, work_dir: str = "") -> None:
@@ -147,9 +165,9 @@ class TaskLost(TaskError):
     node : str
         Where the last attempt ran; empty if unknown.
     evidence : list of str
-        What the verdict rests on.
+        What the verdict rests on, strongest first.
     stderr_tail : str
-        The last that the task or its queue-job wrote to stderr.
+        The last that the task or its queue-job wrote to stderr, a few thousand characters.
     """
 
     node: str = ""

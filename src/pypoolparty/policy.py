@@ -26,11 +26,11 @@ class Retry:
     mem_factor : float
         After `OutOfMemory` a task asks for so many times more memory, if the pool's `mem` is given (1.5).
     max_mem : int or str, optional
-        It never asks for more than this, and is lost if this was not enough either.
+        It never asks for more than this (bytes, or ``"16G"``), and is lost if this was not enough either.
     time_factor : float
         After `TimeLimit` a task asks for so many times more time, if the pool's `time` is given (2).
     max_time : int, str or timedelta, optional
-        It never asks for more than this, and is lost if this was not enough either.
+        It never asks for more than this (seconds, or ``"8:00:00"``), and is lost if this was not enough either.
     exclude_after : int
         A node on which so many different tasks or queue-jobs died is left out from then on (3); but never the
         last one that is known.

@@ -85,7 +85,15 @@ class BasePool:
     # ------------------------------------------------------------------ apply
 
     def apply(self, func: Callable[..., Any], args: Iterable[Any] = (), kwds: Mapping[str, Any] | None = None) -> Any:
-        """Return ``func(*args, **kwds)``, called in a queue-job."""
+        """Return ``func(*args, **kwds)``, called in a queue-job.
+
+        Raises
+        ------
+        Exception
+            What `func` raised, with the remote traceback as its cause.
+        TaskLost
+            If its queue-job died, again and again; a kind of it says why.
+        """
         return self.apply_async(func, args, kwds).get()
 
     def apply_async(
@@ -181,6 +189,17 @@ class BasePool:
         -------
         list
             As long as `iterable`, in its order.
+
+        Raises
+        ------
+        Exception
+            What the first of the failed tasks raised, with the remote traceback as its cause.
+        TaskLost
+            If that task's queue-job died, again and again; a kind of it says why.
+        SubmissionRefused
+            If the scheduler will never run what the pool asks for.
+        WorkDirError
+            If no work_dir can be made.
         """
         values: list[Any] = self.map_async(
             func, iterable, chunksize, on_error=on_error, weights=weights, report=report
@@ -198,7 +217,19 @@ class BasePool:
         weights: Iterable[float] | None = None,
         report: Report = None,
     ) -> MapResult:
-        """Start a `map` and return its result object."""
+        """Start a `map` and return its result object.
+
+        Parameters
+        ----------
+        func, iterable, chunksize, on_error, weights, report
+            As in `map`.
+        callback, error_callback : callable, optional
+            Called in the main process with the whole list, or with the exception that `map` would raise.
+
+        Returns
+        -------
+        MapResult
+        """
         return self._map_async("map", func, iterable, chunksize, callback, error_callback, on_error, weights, report)
 
     def starmap(

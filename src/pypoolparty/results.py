@@ -142,6 +142,11 @@ class MapResult(AsyncResult):
         Number of tasks.
     returns_errors : bool
         Whether exceptions go into the list, instead of the first being raised.
+
+    Attributes
+    ----------
+    work_dir : str
+        Absolute path of the map's work_dir; empty if there are no tasks.
     """
 
     def __init__(

@@ -50,7 +50,7 @@ ALLOWED: dict[str, str] = {
     "keep_work_dir": _FLAG,
     "verbose": _FLAG,
     "progress": _FLAG,
-    "max_calls_per_minute": _NUMBER,
+    "max_calls_per_minute": _INTEGER,
     "slurm_call_timeout": _NUMBER,
     "sge_call_timeout": _NUMBER,
     "max_num_resubmissions": _INTEGER,

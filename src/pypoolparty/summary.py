@@ -25,7 +25,9 @@ class Snapshot:
     Attributes
     ----------
     work_dir : str
+        Absolute path.
     n_tasks : int
+        Length of the map's iterable.
     results : dict of int
         The values that tasks have returned, by itask.
     exceptions : dict of int
@@ -33,8 +35,10 @@ class Snapshot:
     stdout, stderr : dict of int
         What tasks have written, where they have.
     statistics : list of dict
-        A row for each outcome: ``itask, start, stop`` (seconds since 1970), ``cpu_seconds``,
-        ``max_rss_kib``, ``host, queue_job, attempt``.
+        A row for each outcome, in the order in which they came: ``itask``; ``start``, ``stop`` (seconds since 1970 by
+        the clock of the node); ``cpu_seconds`` (user and system); ``max_rss_kib`` (the peak of the resident memory
+        of the worker process so far, in KiB); ``host``; ``queue_job``; ``attempt`` (from 1 on). Source: the worker's
+        own records, by getrusage; no accounting is asked.
     session : dict
         The content of ``session.json``.
     """
@@ -74,7 +78,12 @@ def load(work_dir: str | os.PathLike[str]) -> Snapshot:
 
     Raises
     ------
-    NotAWorkDir, UnsafeWorkDir, WrongVersion
+    NotAWorkDir
+        If the folder has no ``session.json``, or is not there.
+    UnsafeWorkDir
+        If it or a file in it belongs to somebody else, or others may write to it.
+    WrongVersion
+        If it has a format that this version can not read.
     """
     path = os.path.abspath(os.fspath(work_dir))
     session = read_session(path)
