@@ -186,7 +186,8 @@ def _lost(itask: int, report: Report, work_dir: str) -> _Failure:
     place: tuple[Any, ...] = (report.signal, report.exit_code)
     if report.death is Death.BAD_ENVIRONMENT:
         place = (_last_line(report.stderr_tail),)
-    message = str(error_of(report, itask, 1, work_dir)).splitlines()[0]
+    # Without the task's number: the message is that of all in the group.
+    message = str(error_of(report, itask, 1, work_dir)).splitlines()[0].removeprefix(f"task {itask} ")
     if report.death is Death.BAD_ENVIRONMENT and _last_line(report.stderr_tail):
         message = f"{message}: {_last_line(report.stderr_tail)}"
     traceback = report.stderr_tail if "Traceback (most recent call last)" in report.stderr_tail else ""

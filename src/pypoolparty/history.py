@@ -35,6 +35,7 @@ class History:
     """The fold over a journal, without the chunk tables, which are large and tell nothing of how far it is."""
 
     jobs: dict[int, bytearray] = field(default_factory=dict)
+    names: dict[int, str] = field(default_factory=dict)
     job_ids: list[str] = field(default_factory=list)
     nodes: set[str] = field(default_factory=set)
     lost: set[int] = field(default_factory=set)
@@ -47,6 +48,10 @@ class History:
     warning: str = ""
     closed: str | None = None
     last_time: float = 0.0
+
+    def live(self, submission: int) -> list[int]:
+        """Return the queue-jobs of a submission that may be in the queue, as far as the journal tells."""
+        return [element for element, state in enumerate(self.jobs[submission]) if state in (PENDING, RUNNING)]
 
     def take(self, line: Mapping[str, Any]) -> None:
         """Take one line of the journal."""
@@ -71,6 +76,7 @@ class History:
     def _apply(self, event: Event) -> None:
         if isinstance(event, Planned):
             self.jobs[event.submission] = bytearray(event.elements)
+            self.names[event.submission] = event.name
             self.planned[event.submission] = event.n_tasks
         elif isinstance(event, (Sent, Accepted, Doubted, Refused)):
             self._apply_submission(event)

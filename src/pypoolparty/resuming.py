@@ -11,9 +11,9 @@ from .errors import NotAWorkDir, PoolPartyError
 from .pool import BasePool
 from .work_dir import read_session
 
-__all__ = ["pool_of", "resume"]
+__all__ = ["POOL_CLASSES", "pool_of", "resume"]
 
-_POOLS: dict[str, Callable[..., BasePool]] = {
+POOL_CLASSES: dict[str, Callable[..., BasePool]] = {
     "slurm.array": slurm.array.Pool,
     "slurm": slurm.Pool,
     "sun_grid_engine.array": sun_grid_engine.array.Pool,
@@ -27,9 +27,9 @@ def pool_of(work_dir: str | os.PathLike[str], **changed: Any) -> BasePool:
     path = os.path.abspath(os.fspath(work_dir))
     session = read_session(path)
     kind = session.get("pool")
-    if kind not in _POOLS:
+    if kind not in POOL_CLASSES:
         raise NotAWorkDir(f"{path!r} is of a pool that is not known here: {kind!r}")
-    return _POOLS[kind](**{**session["arguments"], "work_dir": os.path.dirname(path), **changed})
+    return POOL_CLASSES[kind](**{**session["arguments"], "work_dir": os.path.dirname(path), **changed})
 
 
 def resume(

@@ -86,15 +86,15 @@ MUTATIONS = [
     of(
         "an archive is torn or damaged while nobody works on it",
         "archive.py",
-        "_member_at(fd, position, end) or _next_member(fd, position + 1, end)",
-        "_member_at(fd, position, end)",
+        "_member_at(fd, position, end, checks_data) or _next_member(fd, position + 1, end, checks_data)",
+        "_member_at(fd, position, end, checks_data)",
         f"{ARCHIVE}::test_bit_flip_anywhere_gives_no_wrong_data",
     ),
     of(
         "an archive is torn or damaged while nobody works on it",
         "archive.py",
-        "is_intact=found == crc)",
-        "is_intact=True)",
+        "is_intact = found == crc or",
+        "is_intact = True or",
         f"{ARCHIVE}::test_bit_flip_anywhere_gives_no_wrong_data",
     ),
     of(

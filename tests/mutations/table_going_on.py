@@ -83,7 +83,7 @@ MUTATIONS = [
     of(
         "the work_dir has the format of another version, or is none, or is broken",
         "resuming.py",
-        "    if kind not in _POOLS:\n",
+        "    if kind not in POOL_CLASSES:\n",
         "    if False:\n",
         f"{SAFETY}::test_pool_that_is_not_known",
     ),

@@ -4,6 +4,7 @@ from .mutation import Mutation
 
 SECTION = "The main process"
 FOUND = "tests/chaos/test_found.py"
+COMMANDS = "tests/cli/test_going_on.py"
 PROGRAMS = "tests/unit/test_main_process.py"
 
 
@@ -17,9 +18,9 @@ DOOMED = "[b for b in batches if b.n_live or (self.ledger.is_disturbed and b.job
 MUTATIONS = [
     of(
         "`kill -9`, at any instant",
-        "work_dir/_work_dir.py",
-        "        except FileNotFoundError:\n            return\n        with os.fdopen(fd",
-        "        except FileNotFoundError:\n            raise\n        with os.fdopen(fd",
+        "work_dir/_look.py",
+        "    except FileNotFoundError:\n        return\n    with os.fdopen(fd",
+        "    except FileNotFoundError:\n        raise\n    with os.fdopen(fd",
         f"{FOUND}::test_killed_before_the_first_event",
     ),
     of(
@@ -95,5 +96,33 @@ MUTATIONS = [
     *(
         of(row, "engine/_run.py", DOOMED, "[]", f"{PROGRAMS}::test_aborted_map_leaves_nothing_in_the_queue")
         for row in ("SIGTERM", "Ctrl-C", "an exception in the main program")
+    ),
+    of(
+        "you end its map from elsewhere, by `pypoolparty cancel`",
+        "engine/_run.py",
+        "        if self.work_dir.asked_to_end and self._finishing_since is None:\n",
+        "        if False:\n",
+        f"{COMMANDS}::test_cancel_of_a_live_map",
+    ),
+    of(
+        "you end its map from elsewhere, by `pypoolparty cancel`",
+        "work_dir/_work_dir.py",
+        "        work_dir._take_requests(os.listdir(work_dir.layout.spool_new))\n",
+        "",
+        f"{COMMANDS}::test_cancel_is_not_seen_by_the_next_main_process",
+    ),
+    of(
+        "you end the map of a dead one",
+        "cli/_cancelling.py",
+        "            scheduler.cancel([Target(job_id) for job_id in job_ids])\n",
+        "            pass\n",
+        f"{COMMANDS}::test_cancel_of_a_dead_map_in_the_queue[slurm.array]",
+    ),
+    of(
+        "it does not react to that",
+        "cli/_cancelling.py",
+        "        look.take_back(asking)\n    return False\n",
+        "        look.take_back(asking)\n    return True\n",
+        f"{COMMANDS}::test_cancel_of_a_main_process_that_does_not_react",
     ),
 ]

@@ -139,3 +139,11 @@ def shout_some(task):
     if task % 2:
         print(f"task {task}")
     return task
+
+
+def die_once(path, task):
+    """End the process the first time, and return the task from then on."""
+    if not os.path.exists(path):
+        open(path, "w").close()
+        os._exit(3)
+    return task

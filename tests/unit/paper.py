@@ -27,6 +27,7 @@ class PaperWorkDir:
         self.now, self.has_room = now, has_room
         self.path = "/paper/q1"
         self.layout = Layout(self.path)
+        self.asked_to_end = ""
         self.described = {}
         self.tables = {}
         self.claimed = {}

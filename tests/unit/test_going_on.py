@@ -10,6 +10,8 @@ import pypoolparty
 from pypoolparty import worker
 from pypoolparty.engine import restore
 from pypoolparty.errors import StillInUse
+from pypoolparty.failures import failures_of
+from pypoolparty.progress_of import Phase, state_of
 from pypoolparty.work_dir import Record, WorkDir, _reduced
 from tests.unit import functions
 from tests.unit.jobs import run
@@ -106,6 +108,17 @@ def test_load_after_each_step(died_at):
     assert {itask: itask * itask for itask in range(n_done)} == snapshot.results
     assert list(range(n_done, N)) == snapshot.missing
     assert [0, 1, 4][:n_done] + ["?"] * (N - n_done) == snapshot.as_list("?")
+    assert before == files_below(path)
+
+
+def test_state_after_each_step(died_at):
+    """It counts what was computed, wherever it stands, and once; looking changes nothing."""
+    path, n_done, _ = died_at
+    before = files_below(path)
+    state = state_of(path)
+    assert (Phase.DEAD, n_done, 0, N - n_done) == (state.phase, state.returned, state.failed, state.open)
+    assert ([n_done, N] if n_done < N else []) == state.open_runs
+    assert [] == failures_of(path)
     assert before == files_below(path)
 
 

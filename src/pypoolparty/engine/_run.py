@@ -10,6 +10,7 @@ from typing import Any
 from ..cause import refine
 from ..chunks import runs_of, tasks_of
 from ..decide import Action, Finish, GiveUp, Inspect, Plan, Send, Withdraw, decide
+from ..errors import PoolPartyError
 from ..events import (
     Accepted,
     Closed,
@@ -112,6 +113,8 @@ class MapRun:
         self._take_answers()
         self._cancel_again(now)
         is_busy = self._collect(now)
+        if self.work_dir.asked_to_end and self._finishing_since is None:
+            self.abort(PoolPartyError(f"the map was cancelled from {self.work_dir.asked_to_end}"), keep=True)
         if self._finishing_since is not None:
             return self._finish(now) or is_busy
         for action in decide(self.ledger, self.policy, now, elsewhere):

@@ -7,14 +7,16 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
+from ..payload import text_of_exception
 from ._layout import Layout
 from ._lock import Holder, holder_of
 from ._reduced import find_in, read_reduced, tasks_in
 from ._safety import open_checked, read_session
 from ._spool import RecordKind, Segment, read_segment
 
-__all__ = ["Look"]
+__all__ = ["CANCEL", "Look", "read_journal"]
 
+CANCEL = ".cancel-"  # in the spool, which the driver lists anyhow: by whom its map is to be ended
 SUFFIXES = {"results": "pickle", "exceptions": "pickle", "stdout": "txt", "stderr": "txt"}
 
 
@@ -47,16 +49,7 @@ class Look:
 
     def journal(self) -> Iterator[dict[str, Any]]:
         """Yield the lines of ``log.jsonl``; a torn one is left out."""
-        try:
-            fd = open_checked(self.layout.log)
-        except FileNotFoundError:
-            return
-        with os.fdopen(fd, "rb") as stream:
-            for line in stream:
-                try:
-                    yield json.loads(line)
-                except ValueError:
-                    continue
+        return read_journal(self.layout.log)
 
     def segments(self) -> Iterator[Segment]:
         """Yield what is published and not yet merged, one segment at a time."""
@@ -85,6 +78,15 @@ class Look:
         data = find_in(self.layout.reduced(name), SUFFIXES[name], itask)
         return None if data is None else data.decode(errors="replace")
 
+    def traceback_of(self, itask: int) -> str:
+        """Return the remote traceback of a task that has raised; empty if it has not."""
+        for segment in self.segments():
+            for record in segment.records:
+                if record.itask == itask and record.kind == RecordKind.RAISED:
+                    return text_of_exception(record.value)
+        data = find_in(self.layout.reduced("exceptions"), "txt", itask)
+        return "" if data is None else data.decode(errors="replace")
+
     def rows(self, itasks: Collection[int]) -> Iterator[list[str]]:
         """Yield the rows of ``tasks.stats.csv`` of some tasks: strings, in the order of its header."""
         if not itasks:
@@ -98,6 +100,48 @@ class Look:
             for line in stream:
                 if line.partition(b",")[0] in wanted and line.endswith(b"\n"):
                     yield line.decode(errors="replace").rstrip("\n").split(",")
+
+    def claimed_by(self, table: int, ichunk: int) -> str:
+        """Return the name of the worker that has claimed a chunk; empty if none has."""
+        for folder in ("claims", "claims.withdrawn"):
+            text = self._read(self.layout.submission(table, folder, f"{ichunk:06d}"))
+            if text:
+                return text
+        return ""
+
+    def tables(self) -> Iterator[tuple[int, list[list[int]]]]:
+        """Yield number and chunks of each submission."""
+        for name in _names_in(self.layout.submissions):
+            text = self._read(self.layout.submission(int(name), "chunks.json")) if name.isdigit() else ""
+            if text:
+                yield int(name), json.loads(text)["chunks"]
+
+    def user_path(self) -> list[str]:
+        """Return the import path that the main process had, as far as it is not of its python."""
+        text = self._read(self.layout.environment)
+        return [str(entry) for entry in json.loads(text)["user_path"]] if text else []
+
+    def ask_to_end(self, who: str) -> str:
+        """Ask the main process, wherever it is, to end the map; return the path of what asks."""
+        path = os.path.join(self.layout.spool_new, f"{CANCEL}{who}")
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        return path
+
+    def take_back(self, path: str) -> bool:
+        """Take back what asks; return whether nobody had taken note of it."""
+        try:
+            os.unlink(path)
+        except OSError:
+            return False
+        return True
+
+    def _read(self, path: str) -> str:
+        try:
+            fd = open_checked(path)
+        except OSError:
+            return ""
+        with os.fdopen(fd, "rb") as stream:
+            return stream.read().decode(errors="replace")
 
     def all_rows(self) -> Iterator[list[bytes]]:
         """Yield all rows of ``tasks.stats.csv``, in the order of its header; a torn one is left out."""
@@ -136,6 +180,20 @@ class Look:
                 except OSError:
                     continue  # gone just now
         return total
+
+
+def read_journal(path: str) -> Iterator[dict[str, Any]]:
+    """Yield the lines of a journal; a torn one is left out, and before the first there is no file."""
+    try:
+        fd = open_checked(path)
+    except FileNotFoundError:
+        return
+    with os.fdopen(fd, "rb") as stream:
+        for line in stream:
+            try:
+                yield json.loads(line)
+            except ValueError:
+                continue
 
 
 def _names_in(folder: str) -> list[str]:

@@ -21,6 +21,7 @@ from ..errors import WorkDirError
 from ..payload import library_zip, text_of_exception
 from ._layout import FORMAT_VERSION, Layout
 from ._lock import DriverLock
+from ._look import CANCEL, read_journal
 from ._reduced import FEW_TASKS, Reduced, Stats, read_reduced
 from ._safety import open_checked, read_session
 from ._spool import Record, Segment, read_segment
@@ -87,6 +88,7 @@ class WorkDir:
         self._lock = DriverLock(self.layout.lock)
         self._spool_seen = 0
         self._discarded: set[str] = set()
+        self.asked_to_end = ""
 
     # ------------------------------------------------------------------ making and removing
 
@@ -121,6 +123,8 @@ class WorkDir:
             work_dir._lock.acquire()
         except OSError as error:
             raise WorkDirError(f"{path!r} can not be gone on with: {error}") from error
+        work_dir._take_requests(os.listdir(work_dir.layout.spool_new))
+        work_dir.asked_to_end = ""  # that was the last driver
         return work_dir
 
     def beat(self) -> None:
@@ -291,7 +295,10 @@ class WorkDir:
         """
         if refresh:
             self._refresh(self.layout.spool_new)
-        names = sorted(name for name in os.listdir(self.layout.spool_new) if not name.startswith("."))
+        listed = os.listdir(self.layout.spool_new)
+        names = sorted(name for name in listed if not name.startswith("."))
+        if len(names) < len(listed):
+            self._take_requests(listed)
         names = [name for name in names if name not in self._discarded] if self._discarded else names
         segments = []
         for name in names[:most]:
@@ -304,6 +311,16 @@ class WorkDir:
                     raise
                 continue  # for now: it is still there the next time
         return segments
+
+    def _take_requests(self, listed: Iterable[str]) -> None:
+        """Note who asked for the end of the map, and remove what was asked by."""
+        for name in listed:
+            if name.startswith(CANCEL):
+                self.asked_to_end = name.removeprefix(CANCEL)
+                try:
+                    os.unlink(os.path.join(self.layout.spool_new, name))
+                except OSError:
+                    pass  # taken back, or a bad moment: once is enough
 
     def rescue(self, worker_names: Iterable[str]) -> None:
         """Publish what dead workers were still writing."""
@@ -394,16 +411,7 @@ class WorkDir:
 
     def journal(self) -> Iterator[dict[str, Any]]:
         """Yield the lines of ``log.jsonl``; a torn last one is left out, and before the first there is no file."""
-        try:
-            fd = open_checked(self.layout.log)
-        except FileNotFoundError:
-            return
-        with os.fdopen(fd, "rb") as stream:
-            for line in stream:
-                try:
-                    yield json.loads(line)
-                except ValueError:
-                    continue
+        return read_journal(self.layout.log)
 
     def raw_stderr(self, label: str, most: int = 4096) -> str:
         """Return the end of what a queue-job wrote to its own stderr; `label` is the scheduler's name for it."""

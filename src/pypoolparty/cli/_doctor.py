@@ -1,0 +1,138 @@
+"""``doctor``: what works here, what does not, and what to type about it."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import PoolPartyError
+from ._doctor_disk import Disk, examine_disk
+from ._doctor_schedulers import SYSTEMS, Examined, examine
+from ._exit import Exit
+from ._face import Answer, answering
+from ._finding import Finding, Weight
+from ._pools import POOLS, check_names, made, pool_class, read_settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ._doctor_canary import Canary
+
+__all__ = ["doctor_command"]
+
+STYLES = {Weight.FINE: ("✓", "green"), Weight.NOTE: ("!", "yellow"), Weight.PROBLEM: ("✗", "bold red")}
+
+
+@click.command("doctor")
+@click.option("--no-canary", is_flag=True, help="Submit nothing.")
+@click.option("--pool", type=click.Choice(POOLS), default="auto", show_default=True, help="That the canary runs on.")
+@click.option("--work-dir", type=click.Path(), help="The folder for work_dirs; by default where the pool makes them.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Any argument of the pool.")
+@click.option("--timeout", default=120.0, show_default=True, type=click.FloatRange(min=0.1), help="Seconds.")
+@answering
+def doctor_command(
+    no_canary: bool, pool: str, work_dir: str | None, settings: tuple[str, ...], timeout: float
+) -> Answer:
+    """Look at schedulers, their limits, the folder for work_dirs and the settings, and let a map of three tasks run.
+
+    Example: pypoolparty doctor --pool slurm.array --set partition=main
+    """
+    examined = [examine(system, min(timeout, 20.0)) for system in SYSTEMS]
+    kind = pool if pool != "auto" else _preferred(examined)
+    given = read_settings(settings, None, None)
+    check_names(kind, given)
+    parent = os.path.abspath(work_dir or given.pop("work_dir", None) or _default_parent(kind))
+    disk = examine_disk(parent)
+    findings = [finding for one in examined for finding in one.findings()]
+    findings += list(disk.findings(kind != "local"))
+    site, of_site = _examine_site()
+    findings += of_site
+    if not any(one.is_there for one in examined):
+        words = "neither Slurm nor Grid Engine is here: pypoolparty.local.Pool works, and maps can be looked at"
+        findings.append(Finding(Weight.NOTE, "schedulers", words))
+    canary = None
+    if not no_canary and _may_fly(kind, examined, disk):
+        canary = _fly(kind, given, parent, timeout)
+        findings += list(canary.findings())
+    document = {
+        "python": {"version": sys.version.split()[0], "executable": sys.executable},
+        "schedulers": [one.as_json() for one in examined],
+        "work_dir": disk.as_json(),
+        "site": site,
+        "pool": kind,
+        "canary": None if canary is None else canary.as_json(),
+        "findings": [finding.as_json() for finding in findings],
+    }
+    return Answer(document, lambda console: _show(console, findings), _code(findings, examined, kind))
+
+
+def _preferred(examined: list[Examined]) -> str:
+    """Return the pool of the first scheduler that is there, also if it does not answer: that is to be mended."""
+    working = [one for one in examined if one.answers] or [one for one in examined if one.is_there]
+    return working[0].system.pool if working else "local"
+
+
+def _system_of(kind: str, examined: list[Examined]) -> Examined | None:
+    return next((one for one in examined if kind.startswith(one.system.pool.partition(".")[0])), None)
+
+
+def _may_fly(kind: str, examined: list[Examined], disk: Disk) -> bool:
+    system = _system_of(kind, examined)
+    return not disk.error and (system is None or system.answers)
+
+
+def _code(findings: list[Finding], examined: list[Examined], kind: str) -> Exit:
+    system = _system_of(kind, examined)
+    if system is not None and not system.answers:
+        return Exit.SCHEDULER
+    return Exit.FAILED if any(finding.weight is Weight.PROBLEM for finding in findings) else Exit.OK
+
+
+def _default_parent(kind: str) -> str:
+    return tempfile.gettempdir() if kind == "local" else ".pypoolparty"
+
+
+def _fly(kind: str, given: dict[str, Any], parent: str, timeout: float) -> Canary:
+    from ._doctor_canary import fly
+
+    existed = os.path.isdir(parent)
+    arguments = {"polling_interval": 0.5, "max_num_resubmissions": 0, **given, "work_dir": parent}
+    arguments["keep_work_dir"] = True
+    try:
+        return fly(lambda: made(lambda: pool_class(kind)(**arguments)), parent, timeout)
+    finally:
+        if not existed:
+            try:
+                os.rmdir(parent)
+            except OSError:
+                pass  # others have put something there
+
+
+def _examine_site() -> tuple[Any, list[Finding]]:
+    """Return the settings of the site, if this version has such: what its ``describe`` tells, or what is wrong."""
+    try:
+        site = importlib.import_module("pypoolparty.site")
+    except ImportError:
+        return None, []
+    try:
+        described = site.describe()
+    except PoolPartyError as error:
+        return None, [Finding(Weight.PROBLEM, "settings", str(error))]
+    words = "; ".join(f"{name} = {value}" for name, value in described.items()) or "none"
+    return described, [Finding(Weight.FINE, "settings", words)]
+
+
+def _show(console: Console, findings: list[Finding]) -> None:
+    from rich.text import Text
+
+    width = max(len(finding.about) for finding in findings)
+    for finding in findings:
+        sign, style = STYLES[finding.weight]
+        console.print(Text.assemble((f"{sign} {finding.about:{width}s}  ", style), finding.words), soft_wrap=True)
+        if finding.command:
+            console.print(Text(f"  {'':{width}s}  → {finding.command}", "bold"), soft_wrap=True)
