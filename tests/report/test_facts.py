@@ -12,7 +12,8 @@ import pytest
 
 from pypoolparty.events import Accepted, Ended, Greeted, Left, Planned, Sent, TaskDied, to_line
 from pypoolparty.progress_of import Phase
-from pypoolparty.report._facts import cores_of, facts_of, wasted_in
+from pypoolparty.report._costs import cores_of, costs_of, wasted_in
+from pypoolparty.report._facts import facts_of
 from pypoolparty.report._jobs import QueueJobs
 from pypoolparty.report._records import Records
 from pypoolparty.report._timeline import MOST_BARS, bars_of, load_of
@@ -66,13 +67,24 @@ def test_queue_jobs_by_their_journal():
         first.job_id,
     )
     assert (20.0, 141.0, "n2", "NodeFailed") == (second.wait, second.ended, second.node, second.death)
-    assert [(130.0, "Crashed"), (141.0, "NodeFailed")] == second.deaths
+    assert [(130.0, "Crashed", False), (141.0, "NodeFailed", True)] == second.deaths
 
 
 def test_what_was_in_vain():
     """From the outcome before a death to the death, and from there to the next one."""
     wasted = wasted_in(records_of(*FOUR_ROWS), list(folded(*TWO_JOBS).by_name.values()))
-    assert {"0001-000001": [(126.0, 130.0, "Crashed"), (130.0, 141.0, "NodeFailed")]} == wasted
+    assert {"0001-000001": [(126.0, 130.0, "Crashed", False), (130.0, 141.0, "NodeFailed", True)]} == wasted
+
+
+def test_death_of_a_wide_queue_job_is_that_of_all_its_cores():
+    """What a task wastes is its own core, what a queue-job wastes are all of them."""
+    records, jobs = records_of(*FOUR_ROWS), list(folded(*TWO_JOBS).by_name.values())
+    cores = cores_of(jobs[1:], {"workers_per_job": 8}) | {"0001-000000": (1, 1.0)}
+    costs = costs_of(records, jobs, cores, wasted_in(records, jobs), 0, 141.0)
+    assert pytest.approx((4 + 8 * 11) / 3600) == costs.wasted
+    assert pytest.approx((20 + 8 * 20) / 3600) == costs.held
+    assert pytest.approx(24 / 3600) == costs.busy
+    assert pytest.approx(costs.held) == costs.busy + costs.idle + costs.wasted
 
 
 def test_load_and_bars():
@@ -228,6 +240,6 @@ def test_map_that_has_not_begun(tmp_path):
 
     made = make_map(tmp_path / "made", slow, range(3))
     facts = facts_of(made.path)
-    assert (0, 3, 0) == (facts.n_rows, facts.state.open, facts.n_jobs)
+    assert (0, 3, 0) == (facts.n_rows, facts.state.open, facts.n_started)
     assert {} == facts.advice.arguments
     made.abandon()

@@ -11,13 +11,14 @@ from ..failures import FailureGroup, failures_of
 from ..progress_of import MapState, state_of
 from ..work_dir import Look
 from ._advice import Advice, Needs, advise
+from ._costs import Costs, cores_of, costs_of, wasted_in
 from ._jobs import QueueJob, QueueJobs
 from ._numbers import Histogram, Spread, histogram, spread_of
 from ._records import Records, read_records
 from ._text import time_unit
 from ._timeline import Bars, Load, bars_of, load_of
 
-__all__ = ["Costs", "Facts", "Slow", "facts_of", "wasted_in"]
+__all__ = ["Facts", "Slow", "facts_of"]
 
 N_SLOWEST = 10
 
@@ -36,33 +37,6 @@ class Slow:
 
 
 @dataclass(frozen=True)
-class Costs:
-    """Core-hours, and what became of them.
-
-    Attributes
-    ----------
-    held : float
-        From the start of queue-jobs to their end.
-    busy : float
-        While tasks ran that returned or raised.
-    cpu : float
-        CPU time of these tasks.
-    wasted : float
-        By attempts that died, at the least, and by outcomes that came twice.
-    """
-
-    held: float
-    busy: float
-    cpu: float
-    wasted: float
-
-    @property
-    def idle(self) -> float:
-        """Held, while no task ran: starting, waiting for others to end, leaving."""
-        return max(0.0, self.held - self.busy - self.wasted)
-
-
-@dataclass(frozen=True)
 class Facts:
     """What a report tells of a map."""
 
@@ -77,10 +51,8 @@ class Facts:
     efficiency: Spread
     histograms: Mapping[str, Histogram]
     costs: Costs
-    n_jobs: int
     n_started: int
     n_hosts: int
-    longest_job: float
     n_again: int
     most_attempts: int
     late: int
@@ -104,33 +76,20 @@ def facts_of(work_dir: str) -> Facts:
 
 
 def _summed_up(
-    session: Mapping[str, Any],
-    records: Records,
-    folded: QueueJobs,
-    state: MapState,
-    failures: list[FailureGroup],
+    session: Mapping[str, Any], records: Records, folded: QueueJobs, state: MapState, failures: list[FailureGroup]
 ) -> Facts:
     jobs = list(folded.by_name.values())
     _adjust(jobs, records)
-    begun = min([state.created or math.inf, folded.begun or math.inf, *[j.sent for j in jobs if j.sent is not None]])
-    if math.isinf(begun):
-        begun = min(records.start, default=0.0)
-    last = max([begun, state.ended or 0.0, *[j.ended for j in jobs if j.ended is not None]])
-    until = max([last, max(records.stop, default=0.0), 0.0 if state.ended else state.last_sign])
-    span = (begun, until)
+    begun, until = span = _span_of(records, folded, state)
     cores = cores_of(jobs, session.get("arguments", {}))
     wasted = wasted_in(records, jobs)
-    per_task = [cores.get(name, (1, 1.0))[1] for name in records.jobs]
     raised = {itask for group in failures if not group.is_lost for itask in group.tasks}
     seconds = list(records.seconds)
     waits = [job.wait for job in jobs if job.wait is not None]
-    efficiency = [
-        cpu / (took * per_task[job]) for cpu, took, job in zip(records.cpu, seconds, records.job) if took > 0.01
-    ]
-    load = load_of(records, jobs, cores, span)
-    costs = _costs(records, jobs, cores, wasted, folded.late, until)
+    efficiency = _efficiency(records, seconds, cores)
+    costs = costs_of(records, jobs, cores, wasted, folded.late, until)
     times = spread_of(seconds)
-    longest_job = max(((j.ended or until) - j.started for j in jobs if j.started is not None), default=0.0)
+    longest_job = max([0.0, *((until if j.ended is None else j.ended) - (j.started or until) for j in jobs)])
     memory = spread_of(records.memory)
     return Facts(
         state=state,
@@ -142,26 +101,48 @@ def _summed_up(
         waits=spread_of(waits),
         memory=memory,
         efficiency=spread_of(efficiency),
-        histograms={
-            "seconds": histogram(seconds, floor=1e-6, unit=time_unit(times.most)[0]),
-            "waits": histogram(waits, floor=1e-3, unit=time_unit(max(waits, default=0.0))[0]),
-            "memory": histogram(records.memory, unit=2.0**30 if memory.most >= 1 << 30 else 2.0**20),
-            "efficiency": histogram(efficiency, floor=1e-3, least=0.01),
-        },
+        histograms=_histograms(seconds, waits, records.memory, efficiency),
         costs=costs,
-        n_jobs=sum(job.sent is not None for job in jobs),
         n_started=sum(job.started is not None for job in jobs),
         n_hosts=len({*records.hosts, *(job.node for job in jobs if job.started is not None)}),
-        longest_job=longest_job,
         n_again=sum(attempt > 1 for attempt in records.attempt),
         most_attempts=max(records.attempt, default=0),
         late=folded.late,
         bars=bars_of(records, jobs, wasted, raised, span),
-        load=load,
+        load=load_of(records, jobs, cores, span),
         slowest=_slowest(records, seconds),
         failures=failures,
         advice=advise(_needs(session, state, jobs, costs, memory.most, times.most, longest_job)),
     )
+
+
+def _span_of(records: Records, folded: QueueJobs, state: MapState) -> tuple[float, float]:
+    """Return from when to when there is something to tell."""
+    jobs = folded.by_name.values()
+    begun = min([state.created or math.inf, folded.begun or math.inf, *[j.sent for j in jobs if j.sent is not None]])
+    if math.isinf(begun):
+        begun = min(records.start, default=0.0)
+    last = max([begun, state.ended or 0.0, *[j.ended for j in jobs if j.ended is not None]])
+    return begun, max([last, max(records.stop, default=0.0), 0.0 if state.ended else state.last_sign])
+
+
+def _efficiency(records: Records, seconds: Sequence[float], cores: Mapping[str, tuple[int, float]]) -> list[float]:
+    """Return CPU time by core-time, of each task that took long enough for the clocks to tell."""
+    per_task = [cores.get(name, (1, 1.0))[1] for name in records.jobs]
+    rows = zip(records.cpu, seconds, records.job)
+    return [cpu / (took * per_task[job]) for cpu, took, job in rows if took > 0.01]
+
+
+def _histograms(
+    seconds: Sequence[float], waits: Sequence[float], memory: Sequence[float], efficiency: Sequence[float]
+) -> dict[str, Histogram]:
+    units = [time_unit(max(values, default=0.0))[0] for values in (seconds, waits)]
+    return {
+        "seconds": histogram(seconds, floor=1e-6, unit=units[0]),
+        "waits": histogram(waits, floor=1e-3, unit=units[1]),
+        "memory": histogram(memory, unit=2.0**30 if max(memory, default=0.0) >= 1 << 30 else 2.0**20),
+        "efficiency": histogram(efficiency, floor=1e-3, least=0.01),
+    }
 
 
 def _adjust(jobs: Sequence[QueueJob], records: Records) -> None:
@@ -188,70 +169,6 @@ def _adjust(jobs: Sequence[QueueJob], records: Records) -> None:
             found.started = max(found.started, min(found.sent, first[index]))
         if found.ended is not None:
             found.ended = max(found.ended, last[index])
-
-
-def cores_of(jobs: Sequence[QueueJob], arguments: Mapping[str, Any]) -> dict[str, tuple[int, float]]:
-    """Return, for each queue-job, the cores that it holds, and the cores for each of its tasks."""
-    asked = arguments.get("workers_per_job")
-    usual = asked if isinstance(asked, int) and asked > 0 else max((job.slots for job in jobs), default=1) or 1
-    cpus = arguments.get("cpus")
-    cpus = cpus if isinstance(cpus, int) and cpus > 0 else 1
-    found = {}
-    for job in jobs:
-        slots = job.slots or usual
-        cores = max(cpus, slots)
-        found[job.name] = cores, cores / slots
-    return found
-
-
-def wasted_in(records: Records, jobs: Sequence[QueueJob]) -> dict[str, list[tuple[float, float, str]]]:
-    """Return what was in vain: in each queue-job with deaths, from the outcome before one to the death itself.
-
-    Where a queue-job does several tasks at a time, that is less than it was: which of them an outcome is of, is not
-    written down.
-    """
-    with_deaths = {job.name: job for job in jobs if job.deaths and job.started is not None}
-    if not with_deaths:
-        return {}
-    indices = {index: name for index, name in enumerate(records.jobs) if name in with_deaths}
-    stops: dict[str, list[float]] = {name: [] for name in with_deaths}
-    for index, stop in zip(records.job, records.stop):
-        if index in indices:
-            stops[indices[index]].append(stop)
-    found = {}
-    for name, job in with_deaths.items():
-        assert job.started is not None
-        ends = sorted([job.started, *stops[name]])
-        spans: list[tuple[float, float, str]] = []
-        for when, why in sorted(job.deaths):
-            since = max([end for end in ends if end <= when] or [job.started])
-            since = max(since, spans[-1][1]) if spans else since
-            until = min(when, job.ended) if job.ended is not None else when
-            if until > since:
-                spans.append((since, until, why))
-        found[name] = spans
-    return found
-
-
-def _costs(
-    records: Records,
-    jobs: Sequence[QueueJob],
-    cores: Mapping[str, tuple[int, float]],
-    wasted: Mapping[str, Sequence[tuple[float, float, str]]],
-    late: int,
-    until: float,
-) -> Costs:
-    per_task = [cores.get(name, (1, 1.0))[1] for name in records.jobs]
-    busy = sum((stop - start) * per_task[job] for start, stop, job in zip(records.start, records.stop, records.job))
-    held = sum(
-        cores[job.name][0] * max(0.0, (until if job.ended is None else job.ended) - job.started)
-        for job in jobs
-        if job.started is not None
-    )
-    died = sum(cores[name][1] * (end - begin) for name, spans in wasted.items() for begin, end, _ in spans)
-    twice = late * busy / len(records) if len(records) else 0.0
-    held = max(held, busy)  # clocks differ
-    return Costs(held / 3600, busy / 3600, sum(records.cpu) / 3600, min(died + twice, held - busy) / 3600)
 
 
 def _slowest(records: Records, seconds: Sequence[float]) -> list[Slow]:
@@ -284,7 +201,6 @@ def _needs(
     return Needs(
         peak_memory=peak,
         longest_task=longest_task,
-        longest_job=longest_job,
         workers_per_job=workers if isinstance(workers, int) and workers > 0 else 1,
         cpus=arguments.get("cpus"),
         efficiency=costs.cpu / costs.busy if costs.busy > 0 else None,

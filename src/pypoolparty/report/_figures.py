@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ._facts import Costs
+from ._costs import Costs
 from ._numbers import Histogram
 from ._text import count, duration, plain, share, time_unit
 from ._timeline import Bars, Load
@@ -72,15 +73,39 @@ def _whole(most: float) -> dict[str, Any]:
 
 def legend_of(figure: Figure) -> list[tuple[str, str]]:
     """Return name and colour of what a plot shows; nothing where it shows one thing alone."""
+    if figure["data"][0]["type"] == "heatmap":
+        return [
+            (
+                "from none of its cores busy to all of them",
+                "linear-gradient(90deg, var(--heat-0), var(--heat-1), var(--heat-2))",
+            )
+        ]
     found = {trace["name"]: trace for trace in figure["data"] if "name" in trace}
     return [(name, (trace.get("marker") or trace.get("line"))["color"]) for name, trace in found.items()]
 
 
-def histogram_figure(found: Histogram, noun: str, written: Callable[[float], str]) -> Figure:
-    """Return the plot of a histogram; bins are at whole numbers, and their edges labelled in units for people."""
+def _ticks(found: Histogram, marks: Sequence[float]) -> list[tuple[float, float]]:
+    """Return places on the axis of a histogram, in bins, and the values there: of equal ratio at some of the marks."""
     n = len(found.counts)
+    if found.is_log:
+        base, width = math.log(found.edges[0]), math.log(found.edges[-1] / found.edges[0]) / n
+        places = [((math.log(mark) - base) / width, mark) for mark in marks]
+        within = [(place, mark) for place, mark in places if -0.01 <= place <= n + 0.01]
+        if len(within) >= 2:
+            return within[:: -(-len(within) // MOST_TICKS)]
     step = max(1, -(-n // (MOST_TICKS - 1)))
-    ticks = list(range(0, n + 1, step))
+    return [(k, found.edges[k]) for k in range(0, n + 1, step)]
+
+
+def histogram_figure(
+    found: Histogram, noun: str, written: Callable[[float], str], marks: Sequence[float] = ()
+) -> Figure:
+    """Return the plot of a histogram; bins are at whole numbers, and their edges labelled in units for people.
+
+    `marks` are values that are to be on an axis of equal ratio, where they are within it.
+    """
+    n = len(found.counts)
+    ticks = _ticks(found, marks)
     texts = [
         f"{written(low)} to {written(high)}: {count(number, noun)}"
         for low, high, number in zip(found.edges, found.edges[1:], found.counts)
@@ -94,7 +119,12 @@ def histogram_figure(found: Histogram, noun: str, written: Callable[[float], str
         "hovertext": texts,
         "hoverinfo": "text",
     }
-    x = _axis(tickvals=ticks, ticktext=[written(found.edges[k]) for k in ticks], range=[-0.2, n + 0.2], showgrid=False)
+    x = _axis(
+        tickvals=[place for place, _ in ticks],
+        ticktext=[written(value) for _, value in ticks],
+        range=[-0.2, n + 0.2],
+        showgrid=False,
+    )
     y = _axis(f"{noun}s", rangemode="tozero", separatethousands=True, **_whole(max(found.counts)))
     return {"data": [trace], "layout": _layout(220, xaxis=x, yaxis=y)}
 
@@ -108,7 +138,7 @@ def activity_figure(load: Load) -> Figure:
     for name, values, color, filled in (
         ("cores held", load.held, HELD, True),
         ("cores busy with tasks", load.busy, RETURNED, True),
-        ("queue-jobs waiting", load.waiting, WAITING, False),
+        ("queue-jobs waiting", load.waiting, INK, False),
     ):
         trace: dict[str, Any] = {
             "type": "scatter",
@@ -143,23 +173,11 @@ def heat_figure(load: Load) -> Figure:
         "ygap": 1,
         "hoverongaps": False,
         "hovertemplate": f"%{{y}}<br>%{{z:.0f}} % of its cores busy, at %{{x:.4~g}} {unit}<extra></extra>",
-        "colorbar": {
-            "orientation": "h",
-            "thickness": 8,
-            "len": 0.5,
-            "x": 1,
-            "xanchor": "right",
-            "y": 1,
-            "yanchor": "bottom",
-            "ticksuffix": " %",
-            "nticks": 3,
-            "outlinewidth": 0,
-            "tickfont": {"color": FAINT},
-        },
+        "showscale": False,
     }
     x = _axis(f"{unit} since the beginning", range=[0, n * load.width / size], nticks=7, showgrid=False)
     y = _names_axis([label(name) for name in load.rows])
-    return {"data": [trace], "layout": _layout(100 + max(48, 17 * len(load.rows)), xaxis=x, yaxis=y)}
+    return {"data": [trace], "layout": _layout(64 + max(48, 17 * len(load.rows)), xaxis=x, yaxis=y)}
 
 
 def _pattern(color: str) -> dict[str, Any]:

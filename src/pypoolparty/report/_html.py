@@ -45,7 +45,8 @@ def figure(name: str, title: str, words: str, numbers: str, height: int, legend:
 
 def _kind_of(color: str) -> str:
     """Return the class of a key: what is hatched, or a line, in the plot is so in the legend."""
-    return {"var(--died)": "hatched", "var(--waiting)": "thin"}.get(color, "")
+    known = {"var(--died)": "hatched", "var(--waiting)": "thin", "var(--ink)": "thin dashed"}
+    return "wide" if "gradient" in color else known.get(color, "")
 
 
 def tiles(cells: Iterable[tuple[str, str, str, str]]) -> str:

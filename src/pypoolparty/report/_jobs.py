@@ -30,8 +30,8 @@ class QueueJob:
         How many tasks it does at a time.
     death : str
         Why it died; empty if it did not.
-    deaths : list of (float, str)
-        When tasks died in it, or it did itself, and why.
+    deaths : list of (float, str, bool)
+        When tasks died in it, or it did itself, why, and whether it was itself.
     is_elastic : bool
         Whether it goes on to other chunks when it is through with one.
     """
@@ -44,7 +44,7 @@ class QueueJob:
     job_id: str = ""
     slots: int = 0
     death: str = ""
-    deaths: list[tuple[float, str]] = field(default_factory=list)
+    deaths: list[tuple[float, str, bool]] = field(default_factory=list)
     is_elastic: bool = True
 
     @property
@@ -123,7 +123,7 @@ class QueueJobs:
             job.ended = now
             job.slots = max(job.slots, sum(name.isdigit() for name in event.segments))
         else:
-            job.deaths.append((now, event.report.death.value))
+            job.deaths.append((now, event.report.death.value, False))
 
     def _ended(self, event: Ended, now: float) -> None:
         for job in self._jobs(event.submission, [event.element]):
@@ -132,7 +132,7 @@ class QueueJobs:
                 job.death = event.report.death.value
                 job.node = job.node or event.report.node
                 if job.started is not None:
-                    job.deaths.append((now, job.death))
+                    job.deaths.append((now, job.death, True))
 
     def _end_all(self, now: float, waits_too: bool) -> None:
         for job in self.by_name.values():

@@ -76,14 +76,11 @@ def histogram(
     )
     counts = [0] * (len(edges) - 1)
     last = len(counts) - 1
-    if is_log:
-        base, scale = math.log(edges[0]), len(counts) / (math.log(edges[-1]) - math.log(edges[0]))
-        for value in values:
-            counts[min(last, max(0, int((math.log(max(value, low)) - base) * scale + 1e-9)))] += 1
-    else:
-        base, scale = edges[0], len(counts) / (edges[-1] - edges[0])
-        for value in values:
-            counts[min(last, max(0, int((value - base) * scale + 1e-9)))] += 1
+    scaled = math.log if is_log else float
+    base = scaled(edges[0])
+    per_bin = len(counts) / (scaled(edges[-1]) - base)
+    for value in values:
+        counts[min(last, max(0, int((scaled(max(value, low)) - base) * per_bin + 1e-9)))] += 1
     return Histogram(tuple(edges), tuple(counts), is_log)
 
 

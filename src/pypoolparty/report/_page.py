@@ -20,6 +20,10 @@ from ._text import amount, clock, count, duration, escaped, share
 
 __all__ = ["page_of"]
 
+# What people look for on axes of equal ratio.
+TIMES = (1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 36_000.0, 345_600.0)
+MEMORIES = tuple(float(number << shift) for shift in (10, 20, 30, 40) for number in (1, 10, 100))
+SHARES = (0.001, 0.01, 0.1, 1.0, 10.0)
 _PHASES = {
     Phase.RUNNING: ("● running", "good"),
     Phase.DONE: ("✓ done", "good"),
@@ -196,17 +200,17 @@ def _activity(facts: Facts, figures: dict[str, Any]) -> str:
 
 def _distributions(facts: Facts, figures: dict[str, Any]) -> list[str]:
     plans = (
-        ("seconds", "Run-time of tasks", "task", duration),
-        ("waits", "Wait in the queue", "queue-job", duration),
-        ("memory", "Memory of workers", "task", amount),
-        ("efficiency", "CPU efficiency", "task", _percent),
+        ("seconds", "Run-time of tasks", "task", duration, TIMES),
+        ("waits", "Wait in the queue", "queue-job", duration, TIMES),
+        ("memory", "Memory of workers", "task", amount, MEMORIES),
+        ("efficiency", "CPU efficiency", "task", _percent, SHARES),
     )
     cards = []
-    for name, title, noun, written in plans:
+    for name, title, noun, written, marks in plans:
         found = facts.histograms[name]
         if not found.counts:
             continue
-        figures[name] = histogram_figure(found, noun, written)
+        figures[name] = histogram_figure(found, noun, written, marks)
         spread: Spread = getattr(facts, name)
         words = f"median {written(spread.median)}, 95 % up to {written(spread.p95)}, at most {written(spread.most)}"
         if name == "memory":

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ._facts import Costs, Slow
+from ._costs import Costs
+from ._facts import Slow
 from ._html import table
 from ._numbers import Histogram
 from ._text import amount, count, duration, share

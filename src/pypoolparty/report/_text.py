@@ -41,7 +41,7 @@ def _two_parts(seconds: float) -> str:
 def amount(n_bytes: float) -> str:
     """Return an amount of memory, in units of 1024 as schedulers have them: ``"1.7 GB"``."""
     for size, unit in _BYTES:
-        if n_bytes >= 0.9995 * size:
+        if n_bytes >= size * 999.5 / 1024:
             return f"{_figures(n_bytes / size)} {unit}"
     return f"{n_bytes:.0f} B"
 

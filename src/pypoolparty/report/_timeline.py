@@ -7,15 +7,25 @@ import re
 from array import array
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ._jobs import QueueJob
 from ._numbers import add_interval, settle
 from ._records import Records
 
-__all__ = ["Bars", "Load", "bars_of", "load_of"]
+__all__ = ["Bars", "Load", "Vain", "bars_of", "load_of"]
 
 MOST_BARS, MOST_LANES = 1500, 60
 MOST_BINS, MOST_ROWS = 200, 48
+
+
+class Vain(NamedTuple):
+    """A time in a queue-job that came to nothing: from when to when, why, and whether on all of its cores."""
+
+    since: float
+    until: float
+    why: str
+    is_whole: bool
 
 
 @dataclass(frozen=True)
@@ -42,7 +52,7 @@ class Bars:
 def bars_of(
     records: Records,
     jobs: Sequence[QueueJob],
-    wasted: Mapping[str, Sequence[tuple[float, float, str]]],
+    wasted: Mapping[str, Sequence[Vain]],
     raised: Collection[int],
     span: tuple[float, float],
 ) -> Bars | None:
@@ -71,7 +81,9 @@ def bars_of(
             )
         if job.started is not None:
             bars.holds.extend((base + k, job.started - begin, stopped, short) for k in range(number))
-        bars.deaths.extend((base, since - begin, until - begin, why) for since, until, why in wasted.get(job.name, ()))
+        for vain in wasted.get(job.name, ()):
+            lanes = range(base, base + (number if vain.is_whole else 1))
+            bars.deaths.extend((lane, vain.since - begin, vain.until - begin, vain.why) for lane in lanes)
         for row, slot in slots[job.name].items():
             itask = records.itask[row]
             times = records.start[row] - begin, records.stop[row] - begin
@@ -170,29 +182,20 @@ def load_of(
     span : (float, float)
         From when to when.
     """
-    begin, end = span
-    n = MOST_BINS
+    (begin, end), n = span, MOST_BINS
     width = max(end - begin, 1e-3) / n
     rows, row_of = group_hosts(
         sorted({*records.hosts, *(job.node for job in jobs if job.started is not None)}, key=_natural)
     )
-    busy, held = [_Sums(n) for _ in rows], [_Sums(n) for _ in rows]
-    waiting = _Sums(n)
-    of_host = [busy[row_of[host]] for host in records.hosts]
-    per_task = [cores.get(name, (1, 1.0))[1] for name in records.jobs]
-    rows_of_hosts = [row_of[host] for host in records.hosts]
-    outcomes = [0] * len(rows)
-    for start, stop, host, job in zip(records.start, records.stop, records.host, records.job):
-        outcomes[rows_of_hosts[host]] += 1
-        of_host[host].add((start - begin) / width, (stop - begin) / width, per_task[job])
+    busy, held, waiting = [_Sums(n) for _ in rows], [_Sums(n) for _ in rows], _Sums(n)
+    outcomes = _add_tasks(records, cores, row_of, busy, (begin, width))
     for one in jobs:
-        until = end if one.ended is None else one.ended
+        until = ((end if one.ended is None else one.ended) - begin) / width
+        started = until if one.started is None else (one.started - begin) / width
         if one.started is not None:
-            held[row_of[one.node]].add(
-                (one.started - begin) / width, (until - begin) / width, cores.get(one.name, (1, 1.0))[0]
-            )
+            held[row_of[one.node]].add(started, until, cores.get(one.name, (1, 1.0))[0])
         if one.sent is not None:
-            waiting.add((one.sent - begin) / width, ((until if one.started is None else one.started) - begin) / width)
+            waiting.add((one.sent - begin) / width, started)
     all_busy, all_held = [sums.settle() for sums in busy], [sums.settle() for sums in held]
     return Load(
         width,
@@ -205,6 +208,25 @@ def load_of(
         [sum(row) * width / 3600 for row in all_held],
         outcomes,
     )
+
+
+def _add_tasks(
+    records: Records,
+    cores: Mapping[str, tuple[int, float]],
+    row_of: Mapping[str, int],
+    busy: Sequence[_Sums],
+    bins: tuple[float, float],
+) -> list[int]:
+    """Add all tasks to the sums of their rows, in bins from a time on and of a width; return how many each row has."""
+    begin, width = bins
+    rows_of_hosts = [row_of[host] for host in records.hosts]
+    per_task = [cores.get(name, (1, 1.0))[1] for name in records.jobs]
+    outcomes = [0] * len(busy)
+    for start, stop, host, job in zip(records.start, records.stop, records.host, records.job):
+        row = rows_of_hosts[host]
+        outcomes[row] += 1
+        busy[row].add((start - begin) / width, (stop - begin) / width, per_task[job])
+    return outcomes
 
 
 def _share(busy: float, held: float) -> float | None:
