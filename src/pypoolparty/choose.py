@@ -48,6 +48,7 @@ def Pool(
     Parameters
     ----------
     num_simultaneously_running_tasks : int, optional
+        The most tasks at a time.
     backend : {"slurm", "sun_grid_engine", "local"}, optional
         By default Slurm arrays if Slurm answers, else Grid Engine arrays if that answers, else this machine.
     **arguments

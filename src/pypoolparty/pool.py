@@ -109,8 +109,11 @@ class BasePool:
         Parameters
         ----------
         func : callable
+            Anything that cloudpickle takes.
         args : iterable, optional
+            Its positional arguments.
         kwds : mapping, optional
+            Its arguments by name.
         callback, error_callback : callable, optional
             Called in the main process with the value, or the exception.
 
