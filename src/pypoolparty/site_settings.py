@@ -120,8 +120,9 @@ def files() -> list[str]:
 
 
 def shown() -> list[Setting]:
-    """Return all that is set and holds for some pool, for people."""
-    return [setting for scheduler in SCHEDULERS for setting in settings_of(scheduler).values()]
+    """Return all that is set and holds for some pool, for people; what is said of all schedulers once."""
+    found = [setting for scheduler in SCHEDULERS for setting in settings_of(scheduler).values()]
+    return list({(setting.source, setting.name): setting for setting in found}.values())
 
 
 def settings_of(scheduler: str) -> dict[str, Setting]:

@@ -3,11 +3,9 @@
 import os
 import subprocess
 import sys
-import types
 
 import pytest
 
-from pypoolparty.errors import PoolPartyError
 from pypoolparty.testing import FailCall, Stuck
 
 WRAPPER = """#!/bin/sh
@@ -149,16 +147,15 @@ def test_folder_is_described(invoke_json, own_folder):
     assert [] == os.listdir(own_folder)
 
 
-def test_settings_of_the_site(invoke, invoke_json, monkeypatch):
-    """They are shown; what is wrong in them is a problem."""
-    site = types.ModuleType("pypoolparty.site")
-    site.describe = lambda: {"slurm.partition": "main"}
-    monkeypatch.setitem(sys.modules, "pypoolparty.site", site)
-    assert {"slurm.partition": "main"} == invoke_json("doctor", "--no-canary")["site"]
-    assert "slurm.partition = main" in invoke("doctor", "--no-canary").stdout
-
-    def complain():
-        raise PoolPartyError("config.toml, line 3: no such setting")
-
-    site.describe = complain
-    assert "line 3" in problem(invoke_json("doctor", "--no-canary", code=1))["words"]
+def test_settings_of_the_site(invoke, invoke_json, monkeypatch, tmp_path):
+    """They are shown, with where they come from; what is wrong in them is a problem, with the file and the line."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    path = tmp_path / "pypoolparty" / "config.toml"
+    path.parent.mkdir()
+    path.write_text('[slurm]\npartition = "long"\n')
+    expected = {"scheduler": "slurm", "name": "partition", "value": "long", "source": f"{path}:2"}
+    assert [expected] == invoke_json("doctor", "--no-canary")["site"]
+    assert f"slurm: partition = 'long' ({path}:2)" in invoke("doctor", "--no-canary").stdout
+    path.write_text('[slurm]\npartitoin = "long"\n')
+    for options in (["--no-canary"], ["--pool", "local"]):
+        assert f"{path}:2: " in problem(invoke_json("doctor", *options, code=1))["words"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 import tempfile
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import PoolPartyError
+from .. import site_settings
+from ..errors import BadSetting
 from ._doctor_disk import Disk, examine_disk
 from ._doctor_schedulers import SYSTEMS, Examined, examine
 from ._exit import Exit
@@ -46,17 +46,17 @@ def doctor_command(
     kind = pool if pool != "auto" else _preferred(examined)
     given = read_settings(settings, None, None)
     check_names(kind, given)
-    parent = os.path.abspath(work_dir or given.pop("work_dir", None) or _default_parent(kind))
+    site, of_site = _examine_site()
+    parent = os.path.abspath(work_dir or given.pop("work_dir", None) or _default_parent(kind, site))
     disk = examine_disk(parent)
     findings = [finding for one in examined for finding in one.findings()]
     findings += list(disk.findings(kind != "local"))
-    site, of_site = _examine_site()
-    findings += of_site
+    findings.append(of_site)
     if not any(one.is_there for one in examined):
         words = "neither Slurm nor Grid Engine is here: pypoolparty.local.Pool works, and maps can be looked at"
         findings.append(Finding(Weight.NOTE, "schedulers", words))
     canary = None
-    if not no_canary and _may_fly(kind, examined, disk):
+    if not no_canary and of_site.weight is not Weight.PROBLEM and _may_fly(kind, examined, disk):
         canary = _fly(kind, given, parent, timeout)
         findings += list(canary.findings())
     document = {
@@ -93,7 +93,11 @@ def _code(findings: list[Finding], examined: list[Examined], kind: str) -> Exit:
     return Exit.FAILED if any(finding.weight is Weight.PROBLEM for finding in findings) else Exit.OK
 
 
-def _default_parent(kind: str) -> str:
+def _default_parent(kind: str, site: list[dict[str, Any]]) -> str:
+    scheduler = kind.partition(".")[0]
+    for setting in site:
+        if (setting["scheduler"], setting["name"]) in ((scheduler, "work_dir"), ("all", "work_dir")):
+            return str(setting["value"])
     return tempfile.gettempdir() if kind == "local" else ".pypoolparty"
 
 
@@ -113,18 +117,15 @@ def _fly(kind: str, given: dict[str, Any], parent: str, timeout: float) -> Canar
                 pass  # others have put something there
 
 
-def _examine_site() -> tuple[Any, list[Finding]]:
-    """Return the settings of the site, if this version has such: what its ``describe`` tells, or what is wrong."""
+def _examine_site() -> tuple[list[dict[str, Any]], Finding]:
+    """Return the settings of the site and of the user, or what is wrong with them."""
     try:
-        site = importlib.import_module("pypoolparty.site")
-    except ImportError:
-        return None, []
-    try:
-        described = site.describe()
-    except PoolPartyError as error:
-        return None, [Finding(Weight.PROBLEM, "settings", str(error))]
-    words = "; ".join(f"{name} = {value}" for name, value in described.items()) or "none"
-    return described, [Finding(Weight.FINE, "settings", words)]
+        settings = [vars(setting) for setting in site_settings.shown()]
+    except BadSetting as error:
+        return [], Finding(Weight.PROBLEM, "settings", str(error))
+    lines = [f"{one['scheduler']}: {one['name']} = {one['value']!r} ({one['source']})" for one in settings]
+    none = f"none in {' or '.join(site_settings.files())}"
+    return settings, Finding(Weight.FINE, "settings", "; ".join(lines) or none)
 
 
 def _show(console: Console, findings: list[Finding]) -> None:
