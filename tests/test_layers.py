@@ -32,6 +32,7 @@ LEVELS = {
     "history": 2,
     "ledger": 2,
     "decide": 2,
+    "advice": 2,
     "verdict": 2,
     "policy": 2,
     "scheduler": 2,
@@ -63,7 +64,7 @@ LEVELS = {
 }
 TOP = 6
 # Decide and parse from values alone: no system, no clock, no chance.
-PURE = ("chunks", "history", "ledger", "decide", "verdict", "policy", "events")
+PURE = ("advice", "chunks", "history", "ledger", "decide", "verdict", "policy", "events")
 IMPURE = {"time", "random", "subprocess", "threading", "socket", "shutil", "pathlib", "datetime"}
 # Who imports by name what the table would not let it import, and what: nobody else does so.
 BY_NAME = {"testing._command": set(), "testing._launch": set(), "reporting": {"report"}}

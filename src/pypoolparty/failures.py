@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import pickle
 import re
-import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .advice import after_loss, after_raise
 from .chunks import runs_of, tasks_of
 from .events import GaveUp, from_line
 from .states import Death, Report
@@ -239,40 +239,21 @@ class _Group:
             traceback=first.traceback,
             evidence=first.report.evidence if first.report else (),
             stderr_tail=self.stderr,
-            advice=tuple(_advice(first, look)),
+            advice=_advice(first, look),
         )
 
 
-def _advice(one: _Failure, look: Look) -> Iterable[str]:
+def _advice(one: _Failure, look: Look) -> tuple[str, ...]:
     """Return the commands that lead on from here."""
-    folder = shlex.quote(look.path)
-    resume = f"pypoolparty resume {folder}"
-    arguments: Mapping[str, Any] = look.session.get("arguments", {})
     if one.cause == NO_TEXT:
         return ()
     if one.report is None:
-        return (f"pypoolparty logs {folder} {one.itask} --stderr", f"{resume} --redo-raised")
-    death = one.report.death
-    if death is Death.OUT_OF_MEMORY:
-        return (f"{resume} --mem {_more_memory(one.report, arguments)}",)
-    if death is Death.TIME_LIMIT:
-        return (f"{resume} --time {_more_time(arguments)}",)
-    if death is Death.BAD_ENVIRONMENT:
-        return ("pypoolparty doctor", f"pypoolparty logs {folder} {one.itask} --stderr", resume)
-    if death is Death.REFUSED:
-        return ("pypoolparty doctor --no-canary", f"{resume} --set partition=NAME")
-    if death is Death.CRASHED:
-        return (f"pypoolparty logs {folder} {one.itask} --stderr", resume)
-    return (resume,)
+        return after_raise(look.path, one.itask, function_to_mend(look.session))
+    arguments: Mapping[str, Any] = look.session.get("arguments", {})
+    return after_loss(one.report, look.path, one.itask, arguments.get("mem"), arguments.get("time"))
 
 
-def _more_memory(report: Report, arguments: Mapping[str, Any]) -> str:
-    """Return half as much again as was asked for, or used."""
-    had = max(int(arguments.get("mem") or 0), report.max_rss << 10, 1 << 29)
-    return f"{-(-had * 3 // (2 << 20))}M"
-
-
-def _more_time(arguments: Mapping[str, Any]) -> str:
-    """Return twice the time that was asked for, as ``hours:minutes:seconds``."""
-    seconds = 2 * int(arguments.get("time") or 3600)
-    return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+def function_to_mend(session: Mapping[str, Any]) -> str:
+    """Return ``FILE.py:NAME`` of a map's function where it goes by value, and so has to be named when it is mended."""
+    function = str(session.get("function", ""))
+    return function if function.partition(":")[0].endswith(".py") else ""

@@ -37,6 +37,7 @@ class NewRun:
         self.setting, self.driver, self.call = setting, driver, call
         name = getattr(func, "__name__", "")
         self.title = f"{call} {name}" if isinstance(name, str) and name.isidentifier() else call
+        self.function_name = _name_of(func)
         try:
             self.function = dump_function(func, setting.initializer, setting.initargs)
         except Exception as error:
@@ -113,6 +114,7 @@ class NewRun:
             "python": ".".join(str(number) for number in sys.version_info[:3]),
             "n_tasks": n,
             "call": self.call,
+            "function": self.function_name,
             "chunksize": chunksize,
             "maxtasksperchild": setting.maxtasksperchild,
             "created": time.time(),
@@ -120,6 +122,17 @@ class NewRun:
         }
         self.work_dir.write_new_map(NewMap(self.function, describe_environment(setting.env), setting.setup, session))
         self.work_dir.open_reduced(n)
+
+
+def _name_of(func: Callable[..., Any] | None) -> str:
+    """Return ``MODULE:NAME``, or ``FILE.py:NAME`` of what the script itself defines; empty for what has no name."""
+    module, name = getattr(func, "__module__", None), getattr(func, "__qualname__", "")
+    if not module or not name or "<" in name:
+        return ""
+    if module != "__main__":
+        return f"{module}:{name}"
+    file = getattr(sys.modules["__main__"], "__file__", None)
+    return f"{os.path.abspath(file)}:{name}" if file else ""
 
 
 def mended_function(old: bytes, func: Callable[..., Any]) -> bytes:

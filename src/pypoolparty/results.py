@@ -6,6 +6,7 @@ All of them take outcomes by ``deliver``; who delivers never knows which kind it
 from __future__ import annotations
 
 import queue
+import shlex
 import threading
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -194,8 +195,9 @@ class MapResult(AsyncResult):
         add_note(
             error,
             f"{len(errors)} of {self._n} tasks failed; this is of task {first}, the first of them.\n"
-            f"All is kept in work_dir {self.work_dir!r}.\n"
-            f"To do the lost tasks again: pypoolparty.resume({self.work_dir!r})",
+            f"All is kept in work_dir {self.work_dir!r}. To see why, and to go on:\n"
+            f"  pypoolparty failures {shlex.quote(self.work_dir)}\n"
+            f"  pypoolparty.resume({self.work_dir!r}), with redo_raised=True and func= where a mistake was mended",
         )
         self._complete(False, error)
 

@@ -101,9 +101,10 @@ def load(work_dir: str | os.PathLike[str]) -> Snapshot:
                 exceptions[itask] = error
         else:
             exceptions[itask] = payload.load_exception(data, itask, path)
+    asked = session.get("arguments", {})
     for itask, report in _given_up(opened):
         if itask not in results and itask not in exceptions:
-            exceptions[itask] = error_of(report, itask, 1, path)
+            exceptions[itask] = error_of(report, itask, 1, path, asked.get("mem"), asked.get("time"))
     statistics = list(_statistics(opened.layout.stats))
     return Snapshot(
         path, session["n_tasks"], results, exceptions, texts["stdout"], texts["stderr"], statistics, session

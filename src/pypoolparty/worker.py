@@ -630,6 +630,7 @@ class Child:
             self._load()
         except BaseException as error:
             self._flush_streams()
+            self._tell_of_other_python()
             value = self.pickler.dump_exception(error)
             self.segments.append(DIED, NONE & (2**64 - 1), b"", value, self.out.take(), self.err.take())
             return NOT_LOADED
@@ -643,6 +644,14 @@ class Child:
         except Withdrawn:
             return WITHDRAWN
         return EXHAUSTED
+
+    def _tell_of_other_python(self) -> None:
+        """Say it where the main process has another minor version: that is what most likely went wrong."""
+        theirs = self.job.session["python"]
+        ours = ".".join(str(number) for number in sys.version_info[:3])
+        if theirs.split(".")[:2] != ours.split(".")[:2]:
+            line = f"the node has Python {ours} ({sys.executable}), the main process has {theirs}\n"
+            write_all(2, [line.encode(errors="replace")])
 
     def _load(self) -> None:
         self.call, initializer, initargs = self.preloaded or load_function(self.job, self.pickler)

@@ -33,6 +33,8 @@ def test_all_that_is_known_is_told():
         "  evidence: sacct says so",
         "  the last of its stderr: Segmentation fault",
         "  work_dir: /w",
+        "  next: pypoolparty logs /w 3 --stderr",
+        "  next: pypoolparty resume /w",
     ] == str(error).splitlines()
     assert ("n17", ("seen by its supervisor", "sacct says so")) == (error.node, tuple(error.evidence))
     assert "Segmentation fault\n" == error.stderr_tail
@@ -40,7 +42,8 @@ def test_all_that_is_known_is_told():
 
 def test_little_is_known():
     """What is not known is left out."""
-    assert ["task 0 crashed", "  work_dir: /w"] == str(error_of(Report(Death.CRASHED), 0, 1, "/w")).splitlines()
+    expected = ["task 0 vanished with its queue-job", "  work_dir: /w", "  next: pypoolparty resume /w"]
+    assert expected == str(error_of(Report(Death.VANISHED), 0, 1, "/w")).splitlines()
 
 
 def test_exit_code_and_unknown_signal():
@@ -61,7 +64,7 @@ def test_refused_submission_has_the_schedulers_words():
     """What the scheduler said is the message."""
     error = error_of(Report(Death.REFUSED, evidence=("sbatch: error: invalid partition specified: x",)), 0, 0, "/w")
     assert isinstance(error, errors.SubmissionRefused)
-    assert "sbatch: error: invalid partition specified: x" == str(error)
+    assert "sbatch: error: invalid partition specified: x" == str(error).splitlines()[0]
 
 
 @pytest.mark.parametrize("death", list(Death))

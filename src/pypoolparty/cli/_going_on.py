@@ -11,6 +11,7 @@ from ..failures import FailureGroup, failures_of
 from ..work_dir import Look
 from ._exit import Exit
 from ._face import Answer, answering, work_dir_argument
+from ._importing import imported_function
 from ._pools import check_names, made, read_settings, setting_options
 from ._writing import check_output, write_values
 
@@ -30,16 +31,24 @@ def code_of_failures(groups: list[FailureGroup]) -> Exit:
 @click.command("resume")
 @work_dir_argument
 @click.option("--redo-raised", is_flag=True, help="Do the tasks again that raised, too.")
+@click.option("--func", metavar="MODULE:FUNC", help="In place of the map's own, where that had a mistake.")
 @setting_options
 @click.option("-o", "--output", callback=check_output, metavar="FILE", help="Write the results, as `results` does.")
 @answering
 def resume_command(
-    work_dir: str, redo_raised: bool, mem: str | None, time: str | None, settings: tuple[str, ...], output: str | None
+    work_dir: str,
+    redo_raised: bool,
+    func: str | None,
+    mem: str | None,
+    time: str | None,
+    settings: tuple[str, ...],
+    output: str | None,
 ) -> Answer:
     """Go on with a map: what is finished is not computed again. The work_dir is kept; `clean` removes it.
 
     Lost tasks are tried again, those that raised only with --redo-raised. A function out of a module is imported
-    anew, with its mistakes mended; one that was defined in the script itself, or a lambda, is used as it was sent.
+    anew, with its mistakes mended; one that was defined in the script itself, or a lambda, is used as it was sent,
+    unless --func names another: --redo-raised --func script.py:NAME.
 
     Example: pypoolparty resume .pypoolparty/q20261125T151021-d38047571e --mem 8G --set partition=long -o results.csv
     """
@@ -51,9 +60,10 @@ def resume_command(
     changed = read_settings(settings, mem, time)
     check_names(str(look.session.get("pool")), changed)
     use_path_of(look)
+    mended = imported_function(func) if func else None
     pool = made(lambda: pool_of(look.path, **{**changed, "keep_work_dir": True}))
     with pool:
-        values = wait_for(pool.resume_async(look.path, redo_raised, "return"))
+        values = wait_for(pool.resume_async(look.path, redo_raised, "return", mended))
         pool.close()
         pool.join()
     if output:

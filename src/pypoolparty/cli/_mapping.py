@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import json
 import os
 import shlex
@@ -17,6 +16,7 @@ from ..errors import PoolPartyError
 from ..failures import FailureGroup, failures_of
 from ._exit import Exit
 from ._face import Answer, answering
+from ._importing import imported_function
 from ._pools import POOLS, check_names, made, pool_class, read_settings, setting_options
 from ._writing import check_output, write_values
 
@@ -58,7 +58,7 @@ def map_command(
     """
     if output == "-" and click.get_current_context().params["as_json"]:
         raise click.UsageError("--json and --output - both write to stdout: give a file")
-    function = _import(func)
+    function = imported_function(func)
     changed = read_settings(settings, mem, time)
     kind = _chosen(pool)
     check_names(kind, changed)
@@ -106,25 +106,6 @@ def _show(document: dict[str, Any], groups: list[FailureGroup]) -> None:
         show_failures(Console(stderr=True, highlight=False), groups)
     if document["work_dir"]:
         click.echo(f"the work_dir is kept: {document['work_dir']}", err=True)
-
-
-def _import(name: str) -> Callable[[Any], Any]:
-    """Return the function that ``MODULE:FUNC`` names, also out of the current folder."""
-    module, colon, path = name.partition(":")
-    if not (module and colon and path):
-        raise click.UsageError(f"the function must be MODULE:FUNC, as math:sqrt; not {name!r}")
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    try:
-        found: Any = importlib.import_module(module)
-        for part in path.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
-        raise click.UsageError(f"{name!r} can not be imported: {error}; looked in {os.getcwd()} first") from error
-    if not callable(found):
-        raise click.UsageError(f"{name!r} is no function but {type(found).__name__}: {found!r}")
-    function: Callable[[Any], Any] = found
-    return function
 
 
 def _chosen(pool: str) -> str:

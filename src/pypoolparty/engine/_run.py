@@ -359,7 +359,8 @@ class MapRun:
         attempts = self.ledger.attempts.get(itask, 0) + self.ledger.free_attempts.get(itask, 0)
         if report.death is not Death.REFUSED:
             attempts = max(1, attempts)
-        return error_of(report, itask, attempts, self.work_dir.path)
+        asked = self.options.resources
+        return error_of(report, itask, attempts, self.work_dir.path, asked.mem, asked.time)
 
     # ------------------------------------------------------------------ queries
 

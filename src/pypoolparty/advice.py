@@ -1,0 +1,101 @@
+"""What a failure most likely means, and the commands that lead on from it. Pure."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from .states import Death, Report
+
+__all__ = ["after_loss", "after_raise", "diagnosis"]
+
+_FOREIGN = re.compile(r"^the node has Python (\S+) \((.*)\), the main process has (\S+)$", re.MULTILINE)
+_NO_MODULE = re.compile(r"^ModuleNotFoundError: No module named '([^']+)'", re.MULTILINE)
+# As dash and bash say it of the line in job.sh that starts the worker.
+_NO_PYTHON = re.compile(r"(?:exec: )?(/\S+|\S*python\S*): (?:not found|No such file or directory|cannot execute)")
+_UNSEEN = "the work_dir can not be seen on the node: work_dir= has to be a folder that all nodes see"
+_LEAST_MIB = 512
+
+
+def diagnosis(report: Report) -> str:
+    """Return in words what a death of this kind means most likely; empty where its type says all."""
+    if report.death is not Death.BAD_ENVIRONMENT:
+        return ""
+    text = report.stderr_tail
+    module = _NO_MODULE.search(text)
+    if module and module[1] == "script":  # the worker itself
+        return _UNSEEN
+    foreign = _FOREIGN.search(text)
+    if foreign:
+        return (
+            f"the node has Python {foreign[1]} ({foreign[2]}), the main process {foreign[3]}: functions travel between "
+            f"equal minor versions only; python_path= names an interpreter on the node"
+        )
+    if module:
+        return (
+            f"the module {module[1]!r} is not there for the node's Python: install it, or make it so by "
+            f"setup=[...] or python_path="
+        )
+    python = _NO_PYTHON.search(text)
+    if python:
+        return f"the node has no {python[1]}: python_path= names an interpreter that is there on all nodes"
+    if not text.strip() and any("no worker said hello" in words for words in report.evidence):
+        return f"nothing was written where the worker should have begun; most often {_UNSEEN}"
+    return ""
+
+
+def after_raise(work_dir: str, itask: int, function: str = "") -> tuple[str, ...]:
+    """Return the commands to type when a task has raised.
+
+    Parameters
+    ----------
+    work_dir : str
+    itask : int
+        An example.
+    function : str
+        ``FILE.py:NAME``, where the function goes by value, so that a mended one has to be named.
+    """
+    folder = shlex.quote(work_dir)
+    mended = f" --func {shlex.quote(function)}" if function else ""
+    return (
+        f"pypoolparty logs {folder} {itask} --stderr",
+        f"pypoolparty resume {folder} --redo-raised{mended}",
+    )
+
+
+def after_loss(report: Report, work_dir: str, itask: int, mem: int | None, time: float | None) -> tuple[str, ...]:
+    """Return the commands to type when a task is lost.
+
+    Parameters
+    ----------
+    report : Report
+    work_dir : str
+    itask : int
+    mem : int or None
+        Bytes that its queue-job had asked for.
+    time : float or None
+        Seconds that its queue-job had asked for.
+    """
+    folder = shlex.quote(work_dir)
+    logs, resume = f"pypoolparty logs {folder} {itask} --stderr", f"pypoolparty resume {folder}"
+    if report.death is Death.OUT_OF_MEMORY:
+        return (f"{resume} --mem {_more_memory(report, mem)}",)
+    if report.death is Death.TIME_LIMIT:
+        return (f"{resume} --time {_more_time(time)}",)
+    if report.death is Death.BAD_ENVIRONMENT:
+        return ("pypoolparty doctor", logs, resume)
+    if report.death is Death.REFUSED:
+        return ("pypoolparty doctor --no-canary", f"{resume} --set partition=NAME")
+    return (logs, resume) if report.death is Death.CRASHED else (resume,)
+
+
+def _more_memory(report: Report, mem: int | None) -> str:
+    """Return half as much again as was asked for, or used."""
+    had = max(mem or 0, report.max_rss << 10, _LEAST_MIB << 20)
+    return f"{-(-had * 3 // (2 << 20))}M"
+
+
+def _more_time(time: float | None) -> str:
+    """Return twice the time that was asked for, as ``hours:minutes:seconds``."""
+    seconds = 2 * int(time or 3600)
+    return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"

@@ -1,0 +1,133 @@
+"""What users read when something goes wrong: whole texts, kept in tests/data/error_texts.
+
+After a change that is meant, `python -m tests.unit.test_error_texts` writes them anew; read the difference.
+"""
+
+import importlib
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+import pypoolparty
+from pypoolparty import advice
+from pypoolparty.errors import BadEnvironment
+from pypoolparty.states import Death, Report
+from pypoolparty.verdict import error_of
+
+TEXTS = Path(__file__).parents[1] / "data" / "error_texts"
+WORK_DIR = "/scratch/maps of me/q1"
+NOT_LOADED = ("the worker could not load the function or run the initializer",)
+OTHER = "the node has Python 3.12.4 (/usr/bin/python3), the main process has 3.11.2\n"
+BEGIN = "Traceback (most recent call last):\n"
+NO_HELLO = ("the scheduler says FAILED (NonZeroExitCode), and no worker said hello",)
+
+
+def _environment(stderr, evidence=NOT_LOADED):
+    return Report(Death.BAD_ENVIRONMENT, "n17", evidence=evidence, stderr_tail=stderr)
+
+
+REPORTS = {
+    "out-of-memory": Report(
+        Death.OUT_OF_MEMORY, "n17", 9, 0, 2_000_000, ("its supervisor saw its process die", "the accounting says OOM")
+    ),
+    "out-of-memory-unknown-peak": Report(Death.OUT_OF_MEMORY, "n17", 9, evidence=("the scheduler says OUT_OF_MEMORY",)),
+    "time-limit": Report(Death.TIME_LIMIT, "n17", evidence=("the scheduler says TIMEOUT",)),
+    "node-failed": Report(Death.NODE_FAILED, "n17", evidence=("the scheduler says NODE_FAIL",)),
+    "preempted": Report(Death.PREEMPTED, "n17", evidence=("the scheduler says PREEMPTED",)),
+    "cancelled": Report(Death.CANCELLED, "n17", 15, evidence=("the worker said goodbye: terminated by signal 15",)),
+    "crashed": Report(
+        Death.CRASHED, "n17", 11, evidence=("its supervisor saw its process die",), stderr_tail="Bus error\n"
+    ),
+    "exited": Report(Death.CRASHED, "n17", 0, 3, evidence=("its supervisor saw its process die",)),
+    "vanished": Report(Death.VANISHED, evidence=("absent from 2 successful queries in a row, before that RUNNING",)),
+    "refused": Report(Death.REFUSED, evidence=("sbatch: error: invalid partition specified: longg",)),
+    "module-missing": _environment(
+        f"{BEGIN}  File \"script.py\", line 1\nModuleNotFoundError: No module named 'h5py'\n"
+    ),
+    "other-python": _environment(f"{OTHER}{BEGIN}TypeError: code() argument 13 must be str, not int\n"),
+    "other-python-and-module-missing": _environment(f"{OTHER}{BEGIN}ModuleNotFoundError: No module named 'numpy'\n"),
+    "work-dir-unseen": _environment("ModuleNotFoundError: No module named 'script'\n", NO_HELLO),
+    "nothing-written": _environment("", NO_HELLO),
+    "no-python": _environment("job.sh: 12: exec: /opt/python/bin/python3: not found\n", NO_HELLO),
+    "no-python-bash": _environment("job.sh: line 12: /opt/python/bin/python3: No such file or directory\n", NO_HELLO),
+    "initializer-failed": _environment("Traceback (most recent call last):\nOSError: no such device\n"),
+}
+DIAGNOSED = {
+    "module-missing": "'h5py'",
+    "other-python": "python_path=",
+    "other-python-and-module-missing": "Python 3.12.4",
+    "work-dir-unseen": "work_dir=",
+    "nothing-written": "work_dir=",
+    "no-python": "/opt/python/bin/python3",
+    "no-python-bash": "/opt/python/bin/python3",
+}
+
+
+def text_of(name):
+    """Return the type and the text of an exception."""
+    error = error_of(REPORTS[name], 7, 2, WORK_DIR, mem=1 << 30, time=600.0)
+    return f"{type(error).__name__}\n{error}\n"
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_text_is_as_it_was_read(name):
+    """A text only changes when somebody means it to."""
+    assert (TEXTS / f"{name}.txt").read_text() == text_of(name)
+
+
+def test_no_text_is_left_over():
+    """Each file is of a text that there is."""
+    assert set(REPORTS) == {path.stem for path in TEXTS.iterdir()}
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_text_says_what_where_and_what_next(name):
+    """What happened, to which task, on which node, and the next command, whose paths the shell takes as they are."""
+    text, report = text_of(name), REPORTS[name]
+    assert report.death is Death.REFUSED or "task 7" in text
+    assert report.node in text
+    commands = [line.removeprefix("  next: ") for line in text.splitlines() if line.startswith("  next: ")]
+    assert commands
+    assert all(command.startswith("pypoolparty ") for command in commands)
+    assert any(f"resume '{WORK_DIR}'" in command for command in commands)
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_what_is_recognised(name):
+    """An environment that does not fit is told as what it is, and nothing is made up about others."""
+    found = advice.diagnosis(REPORTS[name])
+    assert (DIAGNOSED[name] in found) if name in DIAGNOSED else (found == "")
+
+
+def test_module_that_is_missing_on_the_node(tmp_path, monkeypatch):
+    """It is named, on the exception that the map raises."""
+    (tmp_path / "soon_gone.py").write_text("def func(task): return task\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    func = importlib.import_module("soon_gone").func
+    (tmp_path / "soon_gone.py").unlink()
+    shutil.rmtree(tmp_path / "__pycache__", ignore_errors=True)
+    with (
+        pypoolparty.local.Pool(1, work_dir=tmp_path / "work", max_num_resubmissions=0) as pool,
+        pytest.raises(BadEnvironment, match="the module 'soon_gone' is not there for the node's Python"),
+    ):
+        pool.map(func, [1])
+
+
+def test_python_that_is_missing_on_the_node(tmp_path):
+    """Its path is told."""
+    python = str(tmp_path / "no" / "python")
+    with (
+        pypoolparty.local.Pool(1, work_dir=tmp_path / "work", python_path=python, max_num_resubmissions=0) as pool,
+        pytest.raises(BadEnvironment, match=f"the node has no {python}"),
+    ):
+        pool.map(abs, [1])
+
+
+if __name__ == "__main__":
+    for stale in TEXTS.iterdir():
+        stale.unlink()
+    for known in REPORTS:
+        (TEXTS / f"{known}.txt").write_text(text_of(known))
+    sys.exit(f"{len(REPORTS)} texts written to {TEXTS}: read what changed before it is committed")
