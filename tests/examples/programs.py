@@ -1,6 +1,7 @@
 """The examples, and how a test runs one of them."""
 
 import importlib.util
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -24,7 +25,10 @@ def run_example(name: str, pool: str, folder: Path, environment: Mapping[str, st
     """Run an example in a folder of its own, and return the lines that it prints; the last has to be OK."""
     for module in NEEDS[name]:
         if importlib.util.find_spec(module) is None:
-            pytest.skip(f"{module} is not there")
+            # Where all is to be installed, nothing may be missing but what is not written yet.
+            is_ours = module.startswith("pypoolparty.")
+            say = pytest.fail if os.environ.get("CI") == "true" and not is_ours else pytest.skip
+            say(f"{module} is not there; the others are in the extra examples")
     argv = [sys.executable, str(FOLDER / f"{name}.py"), "--pool", pool]
     done = subprocess.run(argv, cwd=folder, env={**environment}, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stdout + done.stderr
