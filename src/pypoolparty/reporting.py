@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Callable
 from importlib import import_module
 
@@ -38,6 +37,8 @@ def read_report(path: str | os.PathLike[str] | None, tell: Callable[[str], None]
         try:
             writer.write(work_dir, target)
         except Exception as error:
+            import shlex  # seldom needed
+
             again = f"pypoolparty report {shlex.quote(work_dir)} -o {shlex.quote(target)}"
             tell(f"the report could not be written: {type(error).__name__}: {error}; to try again: {again}")
             return False
