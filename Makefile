@@ -42,5 +42,5 @@ $(VENV)/.installed: pyproject.toml
 
 $(VENV)/.installed-for-tests: pyproject.toml
 	@tools/make-venv $(VENV) $(PYTHON)
-	@$(pip) --editable '.[test,lint]'
+	@$(pip) --editable '.[test,lint,integrations]'
 	@touch $@ $(VENV)/.installed

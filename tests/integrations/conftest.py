@@ -1,4 +1,4 @@
-"""The pools on which other libraries are tried: this machine, and the dummies of Slurm; the control is multiprocessing."""
+"""The pools on which other libraries are tried: this machine, the dummies of Slurm, multiprocessing as the control."""
 
 import multiprocessing
 

@@ -16,7 +16,7 @@ def test_emcee(pool):
         start = np.random.default_rng(1).normal(size=(8, 2))
         sampler = emcee.EnsembleSampler(8, 2, problems.log_probability, pool=pool)
         state = emcee.State(start, random_state=np.random.RandomState(2).get_state())
-        sampler.run_mcmc(state, 6)
+        sampler.run_mcmc(state, 2)
         return sampler.get_chain()
 
     np.testing.assert_array_equal(chain(None), chain(pool))
@@ -58,29 +58,19 @@ def test_dynesty(pool):
 def test_pymoo(pool):
     """Pymoo's parallelisation by starmap."""
     pytest.importorskip("pymoo")
-    core, algorithms = (
-        pytest.importorskip("pymoo.core.problem"),
-        pytest.importorskip("pymoo.algorithms.soo.nonconvex.ga"),
-    )
+    from pymoo.algorithms.soo.nonconvex.ga import GA
     from pymoo.optimize import minimize
+
+    from tests.integrations.pymoo_problem import Distance
 
     try:
         from pymoo.parallelization.starmap import StarmapParallelization
     except ImportError:
         from pymoo.core.problem import StarmapParallelization
 
-    class Distance(core.ElementwiseProblem):
-        def __init__(self, **given):
-            super().__init__(n_var=2, n_obj=1, xl=np.array([-5, -5]), xu=np.array([5, 5]), **given)
-
-        def _evaluate(self, x, out, *args, **kwargs):
-            out["F"] = problems.distance(x)
-
     def find(**given):
-        return minimize(Distance(**given), algorithms.GA(pop_size=8), ("n_gen", 3), seed=5)
+        return minimize(Distance(**given), GA(pop_size=8), ("n_gen", 3), seed=5)
 
-    if type(pool).__module__.startswith("multiprocessing"):
-        pytest.skip("multiprocessing can not pickle a local class")
     found = find(elementwise_runner=StarmapParallelization(pool.starmap))
     np.testing.assert_array_equal(find().X, found.X)
 

@@ -1,12 +1,15 @@
 """The hard limit of scheduler calls in a minute: what is too much waits, and nothing is dropped."""
 
+import re
 from collections import Counter
 
 import pytest
 
+import pypoolparty
 from pypoolparty.engine._budget import Budget
 from pypoolparty.policy import Policy
 from pypoolparty.setting import _read_budget
+from pypoolparty.testing import Dummies
 from tests.unit import laws
 from tests.unit.faults import Faults
 from tests.unit.histories import draw_world
@@ -134,3 +137,14 @@ def test_every_history_ends_within_a_tight_budget():
         assert most_in_a_minute(budget.begun) <= 4
         refused += budget.refused
     assert refused > 100
+
+
+def test_calls_are_told_with_verbose(tmp_path, capfd):
+    """At the end of a map a line says how often the scheduler was called, and what the budget is."""
+    with Dummies(tmp_path / "dummies") as dummies:
+        paths = {f"{name}_path": dummies.path(name) for name in ("sbatch", "squeue", "scancel")}
+        with pypoolparty.slurm.array.Pool(2, work_dir=tmp_path / "work", verbose=True, **paths) as pool:
+            assert [0, 1] == pool.map(abs, range(2))
+            pool.close()
+            pool.join()
+    assert re.search(r"scheduler calls?: 1 submit.* \(budget 30 a minute\)", capfd.readouterr().err)
