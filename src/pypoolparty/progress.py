@@ -19,7 +19,7 @@ BAR_SECONDS = (0.0, 0.25)
 LINE_SECONDS = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0)
 # Painting is waited for at a map's end, so that what the user prints comes after it; but a terminal may be stopped.
 PATIENCE_SECONDS = 0.5
-USUAL_WIDTH = 80
+USUAL_WIDTH, USUAL_HEIGHT = 80, 24
 _live_bars: set[Any] = set()
 
 
@@ -27,6 +27,8 @@ def tell(line: str) -> None:
     """Write a line to stderr, above the bars that are there; a stderr that is gone is no reason to fail."""
     text = f"[pypoolparty] {line}"
     try:
+        if sys.stderr is None:
+            return  # `print` would take stdout
         if _live_bars:
             next(iter(_live_bars)).write(text, file=sys.stderr)
         else:
@@ -65,9 +67,10 @@ class View(Protocol):
 
 def details(standing: Standing) -> str:
     """Return the numbers that are not zero, in words."""
+    is_under_way = standing.done < standing.n  # after that, the last are just leaving
     counts = {
-        "running": standing.running,
-        "pending": standing.pending,
+        "running": standing.running * is_under_way,
+        "pending": standing.pending * is_under_way,
         "failed": standing.failed,
         "resubmitted": standing.resubmitted,
     }
@@ -93,7 +96,7 @@ class Bar:
         else:
             from tqdm.std import tqdm
         width = _width(stream)
-        shape = {"dynamic_ncols": True} if width else {"ncols": USUAL_WIDTH}
+        shape = {"dynamic_ncols": True} if width else {"ncols": USUAL_WIDTH, "nrows": USUAL_HEIGHT}
         self._bar = tqdm(total=n, initial=initial, desc=title, unit="task", file=stream, mininterval=0, **shape)
         _live_bars.add(self._bar)
 

@@ -104,6 +104,8 @@ class MapRun:
         left = lingering(self.ledger, self.policy.is_array)
         if left:
             self._cancellations.append(Cancellation(left))
+        if self.ledger.is_done:
+            self._end_watch()
         if deliveries:
             self.sink.deliver(deliveries)
 
