@@ -3,7 +3,7 @@
 import os
 import signal
 
-pytest_plugins = ["tests.real.fixtures"]
+pytest_plugins = ["tests.real.fixtures", "tests.report.browser"]
 
 
 def pytest_addoption(parser):

@@ -147,6 +147,14 @@ def test_folder_is_described(invoke_json, own_folder):
     assert [] == os.listdir(own_folder)
 
 
+def test_scheduler_that_is_not_used_may_be_away(invoke_json, dummies):
+    """Where Slurm answers, a Grid Engine that does not is noted, and no problem; asked for, it is one."""
+    dummies.add_fault(FailCall(command="qstat", times=99))
+    found = invoke_json("doctor", "--no-canary")
+    assert "note" == next(one["weight"] for one in found["findings"] if "qstat does not answer" in one["words"])
+    assert "qstat" in problem(invoke_json("doctor", "--no-canary", "--pool", "sun_grid_engine.array", code=5))["words"]
+
+
 def test_settings_of_the_site(invoke, invoke_json, monkeypatch, tmp_path):
     """They are shown, with where they come from; what is wrong in them is a problem, with the file and the line."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))

@@ -52,7 +52,7 @@ class Terminal:
 
     def text(self) -> str:
         """Return what is to be seen now, without colours."""
-        return self._tmux("capture-pane", "-p", "-J", "-S", "-1000")
+        return self._tmux("capture-pane", "-p", "-J", "-S", "-1000").rstrip("\n")
 
     def type(self, line: str) -> None:
         """Type a line, and Enter."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -49,7 +50,8 @@ def doctor_command(
     site, of_site = _examine_site()
     parent = os.path.abspath(work_dir or given.pop("work_dir", None) or _default_parent(kind, site))
     disk = examine_disk(parent)
-    findings = [finding for one in examined for finding in one.findings()]
+    chosen = _system_of(kind, examined)
+    findings = [_weighed(finding, one is chosen or chosen is None) for one in examined for finding in one.findings()]
     findings += list(disk.findings(kind != "local"))
     findings.append(of_site)
     if not any(one.is_there for one in examined):
@@ -69,6 +71,13 @@ def doctor_command(
         "findings": [finding.as_json() for finding in findings],
     }
     return Answer(document, lambda console: _show(console, findings), _code(findings, examined, kind))
+
+
+def _weighed(finding: Finding, matters: bool) -> Finding:
+    """Return what was found of a scheduler; where the pool is of another one, it is only to be noted."""
+    if matters or finding.weight is not Weight.PROBLEM:
+        return finding
+    return replace(finding, weight=Weight.NOTE)
 
 
 def _preferred(examined: list[Examined]) -> str:

@@ -84,6 +84,12 @@ def _show_next(console: Console, state: MapState) -> None:
         console.print(f"→ {command}", style="bold", markup=False, soft_wrap=True)
 
 
+def near(path: str) -> str:
+    """Return a path as it is seen from here, if it is below: it is shorter, and the shell takes it as well."""
+    below = os.path.relpath(path)
+    return path if below.startswith("..") else below
+
+
 @click.command("ls")
 @click.argument("folder", metavar="[DIR]", required=False, type=click.Path(exists=True, file_okay=False))
 @answering
@@ -103,18 +109,20 @@ def ls_command(folder: str | None) -> Answer:
             return
         table = Table(box=None, pad_edge=False)
         for name, justify in (("work_dir", "left"), ("map", "left"), ("done", "right"), ("failed", "right")):
-            table.add_column(name, justify="right" if justify == "right" else "left", overflow="fold")
+            table.add_column(name, justify="right" if justify == "right" else "left", no_wrap=True)
         table.add_column("pool")
         table.add_column("last sign", justify="right")
         for path, state in found:
             if isinstance(state, PoolPartyError):
-                table.add_row(Text(path), Text(f"{type(state).__name__}", "red"))
+                table.add_row(Text(near(path)), Text(f"{type(state).__name__}", "red"))
                 continue
             done = f"{state.n_tasks - state.open}/{state.n_tasks}"
             failed = Text(str(state.failed), "red" if state.failed else "dim")
             ago = f"{age(time.time() - state.last_sign)} ago"
-            table.add_row(Text(path), Text(state.phase.value, style_of(state)), done, failed, state.pool, ago)
-        console.print(table)
+            table.add_row(Text(near(path)), Text(state.phase.value, style_of(state)), done, failed, state.pool, ago)
+        # A path that is cut, or in two lines, can not be pasted into the next command.
+        width = max(len(near(path)) for path, _ in found) + 60
+        console.print(table, width=max(width, console.width), crop=False)
 
     maps = [
         {"work_dir": path, "error": {"type": type(state).__name__, "message": str(state)}}
