@@ -6,7 +6,7 @@ import os
 import pickle
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .advice import after_loss, after_raise
@@ -125,10 +125,11 @@ class _Failure:
     node: str = ""
     stderr: str = ""
     report: Report | None = None
+    was_sent: bool = True
 
     @property
     def key(self) -> tuple[Any, ...]:
-        return (self.cause, self.is_lost, *self.place)
+        return (self.cause, self.is_lost, self.was_sent, *self.place)
 
 
 def _failures(look: Look) -> Iterator[_Failure]:
@@ -143,9 +144,9 @@ def _failures(look: Look) -> Iterator[_Failure]:
                 node = fields[5] if len(fields) > 5 else ""
                 stderr = record.err[-TAIL:].decode(errors="replace")
                 yield _raised(record.itask, record.value, node, stderr)
-    for itask, data in look.exceptions():
-        yield _raised(itask, data)
     lost, not_picklable = _from_journal(look)
+    for itask, data in look.exceptions():
+        yield replace(_raised(itask, data), was_sent=itask not in not_picklable)
     open_yet = set(lost) | set(not_picklable)
     for itasks in look.tasks_in("results") if open_yet else ():
         open_yet.difference_update(itasks)
@@ -153,18 +154,19 @@ def _failures(look: Look) -> Iterator[_Failure]:
         if itask in lost:
             yield _lost(itask, lost[itask], look.path)
         else:
-            yield _Failure(itask, NO_TEXT, False, "the task itself could not be pickled, so it was never sent", ())
+            words = "the task itself could not be pickled, so it was never sent"
+            yield _Failure(itask, NO_TEXT, False, words, (), was_sent=False)
 
 
-def _from_journal(look: Look) -> tuple[dict[int, Report], list[int]]:
+def _from_journal(look: Look) -> tuple[dict[int, Report], set[int]]:
     lost: dict[int, Report] = {}
-    not_picklable: list[int] = []
+    not_picklable: set[int] = set()
     for line in look.journal():
         kind = line.get("event")
         if kind == "Resumed":
             lost.clear()
         elif kind == "NotPicklable":
-            not_picklable += tasks_of(line["tasks"])
+            not_picklable.update(tasks_of(line["tasks"]))
         elif kind == "GaveUp":
             event = from_line(line)
             assert isinstance(event, GaveUp)
@@ -245,7 +247,7 @@ class _Group:
 
 def _advice(one: _Failure, look: Look) -> tuple[str, ...]:
     """Return the commands that lead on from here."""
-    if one.cause == NO_TEXT:
+    if not one.was_sent:
         return ()
     if one.report is None:
         return after_raise(look.path, one.itask, function_to_mend(look.session))

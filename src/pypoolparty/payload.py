@@ -12,9 +12,10 @@ from multiprocessing.pool import RemoteTraceback  # type: ignore[attr-defined]
 from types import CodeType
 from typing import Any
 
+from . import worker
 from .errors import TaskExited, TaskRaised
 
-__all__ = ["dump_function", "dumps", "library_zip", "load_exception", "loads", "text_of_exception"]
+__all__ = ["dump_exception", "dump_function", "dumps", "library_zip", "load_exception", "loads", "text_of_exception"]
 
 PROTOCOL = 5
 
@@ -66,6 +67,22 @@ def dump_function(
 ) -> bytes:
     """Pickle what a worker loads once: func (None: each task brings its own) and the initializer."""
     return dumps((func, initializer, initargs))
+
+
+class _Describer(worker.Pickler):
+    """Describes exceptions as the workers do, with the pickler of this process."""
+
+    def __init__(self) -> None:
+        pass  # there is no queue-job
+
+    def dumps(self, value: Any) -> bytes:
+        """Pickle as this module does."""
+        return dumps(value)
+
+
+def dump_exception(error: BaseException) -> bytes:
+    """Return what `load_exception` takes: for what was raised in this process, not in a task."""
+    return _Describer().dump_exception(error)
 
 
 def load_exception(data: bytes, itask: int, work_dir: str) -> BaseException:

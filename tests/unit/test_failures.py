@@ -98,7 +98,8 @@ def test_tasks_that_were_never_sent_are_told(tmp_path):
     """A task that can not be pickled counts as raised, and has a group."""
     work_dir = run_local(tmp_path, functions.identity, [1, (lambda: (yield))(), 3])
     [group] = failures_of(work_dir)
-    assert ("NotPicklable", (1,)) == (group.cause, group.tasks)
+    assert ("TypeError", (1,), ()) == (group.cause, group.tasks, group.advice)
+    assert "cannot pickle" in group.message
     assert (2, 1, 0) == (state_of(work_dir).returned, state_of(work_dir).raised, state_of(work_dir).open)
 
 

@@ -1,11 +1,12 @@
 """Going on with a map whose function had a mistake: only what is not finished is computed, by the mended one."""
 
 import functools
+import threading
 
 import pytest
 
 import pypoolparty
-from pypoolparty.errors import WorkDirError
+from pypoolparty.errors import TaskRaised, WorkDirError
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -109,3 +110,18 @@ def test_initializer_that_can_not_be_read(tmp_path):
     with pytest.raises(WorkDirError, match="can not be replaced"):
         pypoolparty.resume(path, func=abs)
     assert b"nonsense" == function.read_bytes()
+
+
+def test_task_that_can_not_be_pickled(tmp_path):
+    """Its error is that of the map, also for those who look later or go on; it can not be done again."""
+    with pypoolparty.local.Pool(1, work_dir=tmp_path / "work") as pool:
+        result = pool.map_async(type, [1, threading.Lock(), 2], on_error="return")
+        first = result.get(30)
+    assert [int, TypeError, int] == [first[0], type(first[1]), first[2]]
+    found = pypoolparty.load(result.work_dir)
+    assert (str(first[1]), []) == (str(found.exceptions[1]), found.missing)
+    again = pypoolparty.resume(result.work_dir, on_error="return")
+    assert (int, str(first[1]), int) == (again[0], str(again[1]), again[2])
+    last = pypoolparty.resume(result.work_dir, redo_raised=True, on_error="return")
+    assert [int, TaskRaised, int] == [last[0], type(last[1]), last[2]]
+    assert "was never sent" in str(last[1])

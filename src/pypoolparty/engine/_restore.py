@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .. import payload
+from ..chunks import tasks_of
+from ..errors import TaskRaised
 from ..events import Closed, Event, GaveUp, Planned, from_line
 from ..ledger import Ledger
 from ..states import Outcome
@@ -28,6 +30,8 @@ def restore(work_dir: WorkDir, n_tasks: int, now: float) -> tuple[Ledger, list[D
         if ledger.record(itask, Outcome.RAISED):
             deliveries.append((itask, False, payload.load_exception(data, itask, work_dir.path)))
     for line in work_dir.journal():
+        if line.get("event") == "NotPicklable":
+            deliveries += [_never_sent(itask, work_dir) for itask in tasks_of(line["tasks"]) if _refuse(ledger, itask)]
         event = from_line(line)
         if event is not None and _counts(event):
             if isinstance(event, Planned):
@@ -42,6 +46,16 @@ def _returned(itask: int, data: bytes) -> Delivery:
         return itask, True, payload.loads(data)
     except Exception as error:
         return itask, False, error
+
+
+def _refuse(ledger: Ledger, itask: int) -> bool:
+    """Note that a task can not be run; False if it was noted already, with what it raised."""
+    return ledger.record(itask, Outcome.RAISED)
+
+
+def _never_sent(itask: int, work_dir: WorkDir) -> Delivery:
+    words = f"task {itask} could not be pickled, so it was never sent, and can not be done again"
+    return itask, False, TaskRaised(words, itask, 0, work_dir.path)
 
 
 def _counts(event: Event) -> bool:

@@ -26,11 +26,12 @@ from ..events import (
     to_line,
 )
 from ..ledger import Batch, Ledger
+from ..payload import dump_exception
 from ..policy import Policy
 from ..scheduler import Receipt, Scheduler
 from ..states import Death, Job, JobState, Outcome, Report
 from ..verdict import error_of
-from ..work_dir import Segment, WorkDir
+from ..work_dir import Record, RecordKind, Segment, WorkDir
 from ._budget import Budget
 from ._calls import Caller
 from ._cancelling import TRIES, Cancellation, lingering, targets_of
@@ -95,6 +96,13 @@ class MapRun:
         for itask in failed:
             self.ledger.record(itask, Outcome.RAISED)
         self.work_dir.log({"event": "NotPicklable", "tasks": runs_of(sorted(failed))})
+        try:
+            for itask, error in failed.items():
+                value = dump_exception(error)
+                self.work_dir.keep_record(Record(RecordKind.RAISED, itask, b"", value, b"", b""), b"")
+            self.work_dir.sync([])
+        except OSError as error:
+            self.options.tell(f"why tasks can not be pickled could not be kept in {self.work_dir.path}: {error}")
         self._deliver([(itask, False, error) for itask, error in failed.items()])
 
     def welcome_back(self, deliveries: list[Delivery]) -> None:
