@@ -54,7 +54,7 @@ def table_of(found: Iterable[Record]) -> list[str]:
             row(
                 [
                     *(f"{values[name]:,}" for name in ("tasks", "workers")),
-                    f"{sum(values['faults'].values()):,}",
+                    "none" if record.workload.endswith("no faults") else f"{sum(values['faults'].values()):,}",
                     number(values["makespan_to_ideal"]),
                     f"{values['begun']:,}",
                     *(f"{number(rate['mean'])}, {number(rate['highest'])}" for rate in rates),
