@@ -19,17 +19,17 @@ _LEAST_MIB = 512
 
 def diagnosis(report: Report) -> str:
     """Return in words what a death of this kind means most likely; empty where its type says all."""
-    if report.death is not Death.BAD_ENVIRONMENT:
-        return ""
     text = report.stderr_tail
+    foreign = _FOREIGN.search(text)
+    if report.death is not Death.BAD_ENVIRONMENT and not (foreign and report.death is Death.CRASHED):
+        return ""
     module = _NO_MODULE.search(text)
     if module and module[1] == "script":  # the worker itself
         return _UNSEEN
-    foreign = _FOREIGN.search(text)
     if foreign:
         return (
             f"the node has Python {foreign[1]} ({foreign[2]}), the main process {foreign[3]}: functions travel between "
-            f"equal minor versions only; python_path= names an interpreter on the node"
+            f"equal minor versions only; python_path= names the interpreter on the nodes"
         )
     if module:
         return (

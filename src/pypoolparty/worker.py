@@ -630,9 +630,9 @@ class Child:
             self._load()
         except BaseException as error:
             self._flush_streams()
-            self._tell_of_other_python()
             value = self.pickler.dump_exception(error)
-            self.segments.append(DIED, NONE & (2**64 - 1), b"", value, self.out.take(), self.err.take())
+            err = other_python(self.job) + self.err.take()
+            self.segments.append(DIED, NONE & (2**64 - 1), b"", value, self.out.take(), err)
             return NOT_LOADED
         try:
             for number, name in enumerate(self.job.tables):
@@ -644,14 +644,6 @@ class Child:
         except Withdrawn:
             return WITHDRAWN
         return EXHAUSTED
-
-    def _tell_of_other_python(self) -> None:
-        """Say it where the main process has another minor version: that is what most likely went wrong."""
-        theirs = self.job.session["python"]
-        ours = ".".join(str(number) for number in sys.version_info[:3])
-        if theirs.split(".")[:2] != ours.split(".")[:2]:
-            line = f"the node has Python {ours} ({sys.executable}), the main process has {theirs}\n"
-            write_all(2, [line.encode(errors="replace")])
 
     def _load(self) -> None:
         self.call, initializer, initargs = self.preloaded or load_function(self.job, self.pickler)
@@ -751,6 +743,16 @@ def load_function(job: Job, pickler: Pickler) -> tuple[Any, ...]:
     with os.fdopen(open_own(os.path.join(job.work_dir, "function.pickle")), "rb") as stream:
         loaded: tuple[Any, ...] = pickler.loads(stream.read())
     return loaded
+
+
+def other_python(job: Job) -> bytes:
+    """Return a line about it where the main process has another minor version; that may be what went wrong."""
+    theirs = job.session["python"]
+    ours = ".".join(str(number) for number in sys.version_info[:3])
+    if theirs.split(".")[:2] == ours.split(".")[:2]:
+        return b""
+    line = f"the node has Python {ours} ({sys.executable}), the main process has {theirs}\n"
+    return line.encode(errors="replace")
 
 
 def usable_cores() -> int:
@@ -1002,6 +1004,8 @@ class Supervisor:
         self.segments[k].rescue()
         itask = slot[TASK]
         out, err = (capture.take() for capture in self.captures[k])
+        if os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS):
+            err = other_python(self.job) + err  # which takes bytecode of ours for its own
         self.own.append(DIED, itask & (2**64 - 1), b"", self._describe_death(status, usage), out, err)
         slot[POSITION] += 1
         slot[TASK] = NONE

@@ -4,7 +4,10 @@ After a change that is meant, `python -m tests.unit.test_error_texts` writes the
 """
 
 import importlib
+import os
+import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,7 +15,7 @@ import pytest
 
 import pypoolparty
 from pypoolparty import advice
-from pypoolparty.errors import BadEnvironment
+from pypoolparty.errors import BadEnvironment, TaskLost
 from pypoolparty.states import Death, Report
 from pypoolparty.verdict import error_of
 
@@ -123,6 +126,33 @@ def test_python_that_is_missing_on_the_node(tmp_path):
         pytest.raises(BadEnvironment, match=f"the node has no {python}"),
     ):
         pool.map(abs, [1])
+
+
+def other_pythons():
+    """Return interpreters of other minor versions, as far as this machine has any."""
+    found = {}
+    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    for path in (*versions.glob("*/bin/python"), *(shutil.which(f"python3.{minor}") for minor in range(8, 16))):
+        if path is not None:
+            words = [str(path), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+            version = subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip()
+            found.setdefault(version, str(path))
+    return {key: path for key, path in found.items() if key and key != "{}.{}".format(*sys.version_info)}
+
+
+@pytest.mark.timeout(120)
+def test_python_of_another_version_on_the_node(tmp_path):
+    """Whatever it makes of a function that goes by value, it is told as what it is, from the oldest to the newest."""
+    pythons = other_pythons()
+    if not pythons:
+        pytest.skip("this machine has no other python")
+    for version, path in pythons.items():
+        options = {"python_path": path, "work_dir": tmp_path / version, "max_num_resubmissions": 0}
+        with (
+            pypoolparty.local.Pool(1, **options) as pool,
+            pytest.raises(TaskLost, match=rf"most likely: the node has Python {re.escape(version)}\.\d+ \(.*python"),
+        ):
+            pool.map(lambda task: [number + 1 for number in range(task)], [1])
 
 
 if __name__ == "__main__":

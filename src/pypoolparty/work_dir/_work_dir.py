@@ -7,6 +7,7 @@ import json
 import marshal
 import os
 import shutil
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -33,6 +34,9 @@ _PROBE = ".probe"
 # As if the script was run, but with its bytecode where there is one.
 _LAUNCH = """\
 import sys
+if sys.version_info < (3, 8):
+    here = sys.version_info[:3] + (sys.executable,)
+    sys.exit("the node has Python %%d.%%d.%%d (%%s), the main process has %s" %% here)
 del sys.argv[0]
 if sys.path[0] == "":
     del sys.path[0]
@@ -452,7 +456,8 @@ def _job_script(setup: Sequence[str]) -> str:
     The user's lines are in a function, so that what they source does not see our arguments.
     """
     interpreter = "#!/bin/bash\n" if setup else "#!/bin/sh\n"
-    return interpreter + _JOB_SCRIPT % ("".join(f"{line}\n" for line in setup), _LAUNCH)
+    version = ".".join(str(number) for number in sys.version_info[:3])
+    return interpreter + _JOB_SCRIPT % ("".join(f"{line}\n" for line in setup), _LAUNCH % version)
 
 
 def escape_for_job_script(path: str) -> str:
