@@ -747,8 +747,8 @@ def load_function(job: Job, pickler: Pickler) -> tuple[Any, ...]:
 
 def other_python(job: Job) -> bytes:
     """Return a line about it where the main process has another minor version; that may be what went wrong."""
-    theirs = job.session["python"]
     ours = ".".join(str(number) for number in sys.version_info[:3])
+    theirs = job.session.get("python", ours)
     if theirs.split(".")[:2] == ours.split(".")[:2]:
         return b""
     line = f"the node has Python {ours} ({sys.executable}), the main process has {theirs}\n"

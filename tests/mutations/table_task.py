@@ -105,7 +105,7 @@ MUTATIONS = [
     of(
         "the function or a module of it can not be loaded, or the initializer raises",
         "worker.py",
-        '            self.segments.append(DIED, NONE & (2**64 - 1), b"", value, self.out.take(), self.err.take())\n',
+        '            self.segments.append(DIED, NONE & (2**64 - 1), b"", value, self.out.take(), err)\n',
         "",
         f"{DEATHS}::test_function_that_can_not_be_loaded",
         f"{DEATHS}::test_initializer_that_fails",
