@@ -89,7 +89,7 @@ class Lingering:
         invited = {element for element, _ in guests}
         rest = tuple(k for k in submission.elements if k not in invited)
         if not rest:
-            return Receipt(tuple(guests))
+            return Receipt(tuple(guests), was_called=False)
         array = self._arrays[submission.name] = Array(rest, submission.resources)
         receipt = self.inner.submit(replace(submission, elements=rest))
         for _, job_id in receipt.jobs:
@@ -159,7 +159,7 @@ class Lingering:
 
     # ------------------------------------------------------------------ cancelling
 
-    def cancel(self, targets: Sequence[Target]) -> None:
+    def cancel(self, targets: Sequence[Target]) -> bool:
         """Cancel what works for the map in question; who waits, or works for another map by now, is left alone."""
         meant: list[Target] = []
         for target in targets:
@@ -167,8 +167,7 @@ class Lingering:
                 meant += self._guest(target)
             else:
                 meant += self._own(target)
-        if meant:
-            self.inner.cancel(meant)
+        return bool(meant) and self.inner.cancel(meant)
 
     def _guest(self, target: Target) -> list[Target]:
         origin = Origin.of(target.job_id)

@@ -36,6 +36,8 @@ class Receipt:
         The scheduler's own.
     suspected : Refusal
         Without an answer: why not, if it turns out that they were not accepted.
+    was_called : bool
+        Whether the scheduler was called at all: workers that wait need no call.
     """
 
     jobs: tuple[tuple[int, str], ...]
@@ -43,6 +45,7 @@ class Receipt:
     refusal: Refusal | None = None
     words: str = ""
     suspected: Refusal = Refusal.LATER
+    was_called: bool = True
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,8 @@ class Scheduler(Protocol):
     def query(self, names: Sequence[str]) -> list[Job]:
         """Return the rows of all queue-jobs with these names; raises `SchedulerError` if it can not tell."""
 
-    def cancel(self, targets: Sequence[Target]) -> None:
-        """Cancel queue-jobs; those that are gone already are fine."""
+    def cancel(self, targets: Sequence[Target]) -> bool:
+        """Cancel queue-jobs; those that are gone already are fine. Return whether the scheduler was called."""
 
     def label(self, submission: int, element: int) -> str:
         """Return the stem of the names of a queue-job's raw output in ``workers``."""
@@ -237,11 +240,12 @@ class CommandScheduler:
             raise UnreadableOutput(completed.argv, completed.stdout) from error
         return jobs
 
-    def cancel(self, targets: Sequence[Target]) -> None:
+    def cancel(self, targets: Sequence[Target]) -> bool:
         """Cancel in one call."""
         completed = self._run(self.dialect.cancel_argv(targets))
         if completed.returncode and not self.dialect.is_gone(completed):
             completed.raise_for_returncode()
+        return True
 
     def post_mortem(self, job_ids: Sequence[str]) -> list[Job]:
         """Ask the accounting; many sites have none, and where it is, it may be slow, late or down."""

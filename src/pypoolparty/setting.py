@@ -20,7 +20,7 @@ from .work_dir import make_session_id
 
 __all__ = ["Setting", "make_setting"]
 
-MOST_CALLS, MOST_SINGLE_CALLS = 30, 600  # in a minute
+MOST_CALLS, MOST_SINGLE_CALLS = 120, 600  # in a minute
 
 
 @dataclass(frozen=True)

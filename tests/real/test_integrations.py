@@ -65,4 +65,4 @@ def test_calls_are_told(
         assert list(range(20)) == pool.map(abs, range(20))
     err = capfd.readouterr().err
     assert re.search(r"20 tasks; submitted \d+ queue-jobs? to Slurm: \d+; work_dir: ", err)
-    assert re.search(r"\d scheduler calls?: 1 submit.*\(budget 30 a minute\)", err)
+    assert re.search(r"\d scheduler calls?: 1 submit.*\(budget 120 a minute\)", err)

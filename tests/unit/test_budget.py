@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -58,6 +59,16 @@ def test_no_budget():
     assert "1000000 scheduler calls: 1000000 queries" == budget.told_since(Counter())
 
 
+def test_call_that_was_not_needed():
+    """It is as if it had not been, and the calls before and after it count on."""
+    budget = Budget(3)
+    for now, kind in enumerate(("submit", "query", "submit")):
+        budget.spend(kind, float(now))
+    budget.take_back("submit")
+    assert {"submit": 1, "query": 1} == dict(budget.counts)
+    assert (1, 2) == (budget.room("submit", 2.0), budget.room("submit", 60.5))
+
+
 def test_words():
     """The user is told what was called, since the map began."""
     budget = Budget(30)
@@ -71,10 +82,10 @@ def test_words():
 
 @pytest.mark.parametrize(
     ("given", "interval", "is_array", "expected"),
-    [(None, 5.0, True, 30), (None, 0.5, True, 240), (None, 5.0, False, 600), (7, 0.5, True, 7)],
+    [(None, 5.0, True, 120), (None, 0.5, True, 240), (None, 5.0, False, 600), (7, 0.5, True, 7)],
 )
 def test_defaults(given, interval, is_array, expected):
-    """Thirty, or what a shorter interval asks for; more where each queue-job is a call of its own."""
+    """Two a second, or what a shorter interval asks for; more where each queue-job is a call of its own."""
     assert expected == _read_budget(given, interval, is_array)
 
 
@@ -114,6 +125,19 @@ class Noted(Budget):
         self.begun += [now] * (n if kind in ("submit", "accounting") else 0)
 
 
+def test_what_is_no_call_does_not_count():
+    """Submissions and cancellations that the scheduler was not called for are taken back."""
+    budget = Budget(4)
+    world = World(5, Policy(width=2), Faults(), seed=5)
+    world.engine.share(budget)
+    submit, cancel = world.submit, world.cancel
+    world.submit = lambda submission: replace(submit(submission), was_called=False)
+    world.cancel = lambda targets: bool(cancel(targets))
+    world.run()
+    laws.check_end(world)
+    assert (1, 0, 0) == (world.counts["submissions"], budget.counts["submit"], budget.counts["cancel"])
+
+
 def test_submissions_wait_for_room():
     """A map of a queue-job for each chunk ends complete, and no minute has more submissions than are allowed."""
     budget = Noted(4)
@@ -147,4 +171,4 @@ def test_calls_are_told_with_verbose(tmp_path, capfd):
             assert [0, 1] == pool.map(abs, range(2))
             pool.close()
             pool.join()
-    assert re.search(r"scheduler calls?: 1 submit.* \(budget 30 a minute\)", capfd.readouterr().err)
+    assert re.search(r"scheduler calls?: 1 submit.* \(budget 120 a minute\)", capfd.readouterr().err)

@@ -156,6 +156,7 @@ class Inner:
 
     def cancel(self, targets):
         self.cancelled += targets
+        return True
 
     def post_mortem(self, job_ids):
         return [row for row in self.rows if row.job_id in job_ids]
@@ -183,6 +184,15 @@ def lingering(tmp_path):
     receipt = both.submit(submission("b-0001", 1))
     assert ((0, Origin("77", 1, "a-0001").guest_id),) == receipt.jobs
     return both
+
+
+def test_who_waits_needs_no_call(lingering, tmp_path):
+    """Only what the scheduler was called for counts as a call of it."""
+    (tmp_path / "room" / "idle" / "a@0001-000002-host-6-abc").write_text("")
+    assert not lingering.submit(submission("c-0001", 1)).was_called
+    assert lingering.submit(submission("d-0001", 1)).was_called
+    assert not lingering.cancel([Target("77", (1,))])
+    assert lingering.cancel([Target("77")])
 
 
 def test_query_tells_of_a_guest_under_its_new_name(lingering):

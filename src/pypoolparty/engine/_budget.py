@@ -50,6 +50,14 @@ class Budget:
         if self.most is not None:
             self._begun.extend([(now, kind)] * n)
 
+    def take_back(self, kind: Kind) -> None:
+        """Note that the last call of a kind was not needed."""
+        self.counts[kind] -= 1
+        for k in range(len(self._begun) - 1, -1, -1):
+            if self._begun[k][1] == kind:
+                del self._begun[k]
+                return
+
     def told_since(self, before: Counter[Kind]) -> str:
         """Return the calls since then in words: ``3 scheduler calls: 1 submit, 2 queries (budget 30 a minute)``."""
         counts = self.counts - before

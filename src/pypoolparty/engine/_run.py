@@ -263,6 +263,8 @@ class MapRun:
         """Take the scheduler's answer to a submission."""
         if receipt is None:
             receipt = Receipt((), elements, None, str(error))
+        if not receipt.was_called:
+            self._budget.take_back("submit")
         missing = runs_of(receipt.missing)
         taken = runs_of(k for k in elements if k not in set(receipt.missing))
         now = self.now()
@@ -509,10 +511,12 @@ class MapRun:
         self._budget.spend("cancel", self.now())
         self._call(
             lambda: self.scheduler.cancel(cancellation.targets),
-            lambda _, error: self._cancelled(cancellation, error),
+            lambda was_called, error: self._cancelled(cancellation, was_called, error),
         )
 
-    def _cancelled(self, cancellation: Cancellation, error: Exception | None) -> None:
+    def _cancelled(self, cancellation: Cancellation, was_called: bool | None, error: Exception | None) -> None:
+        if was_called is False:
+            self._budget.take_back("cancel")
         if error is None:
             self._cancellations.remove(cancellation)
             return

@@ -95,7 +95,7 @@ class LocalScheduler:
             if job.submission.name in wanted
         ]
 
-    def cancel(self, targets: Sequence[Target]) -> None:
+    def cancel(self, targets: Sequence[Target]) -> bool:
         """End queued and running jobs."""
         running = []
         for job in self._jobs:
@@ -107,6 +107,7 @@ class LocalScheduler:
         ended = {target.job_id for target in targets if target.elements is None}
         self._jobs = [job for job in self._jobs if job.job_id not in ended]
         self._advance()
+        return True
 
     def label(self, submission: int, element: int) -> str:
         """Return the stem of the names of a queue-job's raw output."""

@@ -78,7 +78,7 @@ class Pool(BasePool):
         Show on stderr how each map goes on: a bar in a terminal or notebook, lines now and then elsewhere. By
         default as `verbose` says.
     max_calls_per_minute : int, optional
-        Calls of the scheduler that this pool begins in any minute (30, or more where `polling_interval` asks for
+        Calls of the scheduler that this pool begins in any minute (120, or more where `polling_interval` asks for
         more): submissions, queries, cancellations. Those that are too many are made later; only what is to be
         cancelled at the end does not wait.
     processes : int, optional
