@@ -30,7 +30,7 @@ def main():
     images, digits = images[:600], digits[:600]
     search = GridSearchCV(SVC(), GRID, cv=3, n_jobs=-1)
     with (
-        pypoolparty.Pool(backend=None if options.pool == "auto" else options.pool) as pool,
+        pypoolparty.Pool(backend=None if options.pool == "auto" else options.pool, mem="2G") as pool,
         joblib.parallel_config("pypoolparty", pool=pool),
     ):
         search.fit(images, digits)

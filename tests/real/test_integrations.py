@@ -40,7 +40,7 @@ def test_grid_search(slurm_cluster: Any, tmp_path: Path, monkeypatch: pytest.Mon
 
     expected = search().cv_results_["mean_test_score"]
     with (
-        pool_on(slurm_cluster, "slurm.array", tmp_path, monkeypatch) as pool,
+        pool_on(slurm_cluster, "slurm.array", tmp_path, monkeypatch, mem="2G") as pool,
         joblib.parallel_config("pypoolparty", pool=pool),
     ):
         assert list(expected) == list(search().cv_results_["mean_test_score"])
