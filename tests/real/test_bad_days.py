@@ -104,7 +104,7 @@ def test_noise_around_all_answers(slurm_with_accounting, tmp_path, marks, monkey
     with pool_on(slurm_with_accounting, "slurm", tmp_path, monkeypatch, **arguments) as pool:
         result = pool.map_async(mark, [(i, str(marks)) for i in range(12)])
         wait_until(cancel_one, "a pending queue-job to cancel")
-        assert list(range(12)) == result.get(60)
+        assert list(range(12)) == result.get(180)
     assert all(wrappers.fired(command) for command in commands)
     [death] = [event["report"] for event in events(tmp_path / "work", "Ended") if event["report"]]
     assert "Cancelled" == death["death"]

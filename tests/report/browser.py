@@ -13,7 +13,7 @@ from tests.real.daemons import DaemonsUnavailable
 QUIET = ("gpu", "quic", "background-networking", "component-update", "sync", "extensions")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
     """Return Chromium; it is installed where that is possible."""
     try:
