@@ -109,6 +109,7 @@ class MapRun:
         """Deliver what an earlier main process has left."""
         self._has_failures = any(not success for _, success, _ in deliveries)
         self.work_dir.log({"event": "Resumed", "done": self.ledger.n_done})
+        self._rescue_of_ended()
         left = lingering(self.ledger, self.policy.is_array)
         if left:
             self._cancellations.append(Cancellation(left))
@@ -116,6 +117,13 @@ class MapRun:
             self._end_watch()
         if deliveries:
             self.sink.deliver(deliveries)
+
+    def _rescue_of_ended(self) -> None:
+        """Publish what queue-jobs were still writing when they were cancelled: nobody looks after them any more."""
+        for number, batch in self.ledger.batches.items():
+            ended = [k for k, element in enumerate(batch.elements) if element.is_ended]
+            if ended:
+                self.work_dir.rescue(self.work_dir.unfinished_workers(number, ended))
 
     # ------------------------------------------------------------------ the step
 
