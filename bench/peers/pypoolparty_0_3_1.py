@@ -12,7 +12,7 @@ PEERS = [
     Peer(
         "pypoolparty 0.3.1",
         ("slurm", "gridengine"),
-        "https://pypi.org/project/pypoolparty/0.3.1/",
+        "docs/how-to/move.md",  # its own README came with the release
         requirements="pypoolparty-0.3.1",
         distribution="pypoolparty",
         imports=("pypoolparty",),
