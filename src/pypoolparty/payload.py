@@ -95,7 +95,9 @@ def load_exception(data: bytes, itask: int, work_dir: str) -> BaseException:
     elif error is None:
         message = f"{described['type']}: {described['message']}"
         error = TaskRaised(message, itask, 1, work_dir)
-    error.__cause__ = RemoteTraceback(f'\n"""\n{described["traceback"]}"""')
+    cause = RemoteTraceback(f'\n"""\n{described["traceback"]}"""')
+    # Also of an exception that lets nobody set anything on it, such as a frozen dataclass.
+    BaseException.__setattr__(error, "__cause__", cause)
     return error
 
 
@@ -110,7 +112,7 @@ def _rebuild(described: dict[str, Any]) -> BaseException | None:
         # Exceptions whose __init__ takes other arguments than it hands on can not be called anew.
         kind, args, attributes = pickle.loads(described["parts"])
         error = kind.__new__(kind, *args)
-        error.args = args
+        BaseException.__setattr__(error, "args", args)
         error.__dict__.update(attributes)
     except Exception:
         return None

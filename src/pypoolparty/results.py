@@ -205,7 +205,8 @@ class MapResult(AsyncResult):
 def add_note(error: BaseException, note: str) -> None:
     """Add a note to an exception, where Python has them (3.11)."""
     if hasattr(error, "add_note"):
-        error.add_note(note)
+        # Also to one that lets nobody set anything on it, such as a frozen dataclass.
+        BaseException.__setattr__(error, "__notes__", [*getattr(error, "__notes__", ()), note])
 
 
 class ApplyBatch:

@@ -21,7 +21,7 @@ MUTATIONS = [
     of(
         "it raises",
         "payload.py",
-        """    error.__cause__ = RemoteTraceback(f'\\n\"\"\"\\n{described["traceback"]}\"\"\"')\n""",
+        '    BaseException.__setattr__(error, "__cause__", cause)\n',
         "",
         "tests/unit/test_payload.py::test_remote_traceback_is_the_cause",
     ),
@@ -45,6 +45,13 @@ MUTATIONS = [
         RUN_TASK,
         RUN_TASK.replace("BaseException", "Exception"),
         f"{DEATHS}::test_exit_of_a_task_is_its_outcome",
+    ),
+    of(
+        "its result can be pickled, but not be loaded in the main process",
+        "engine/_run.py",
+        "        self._has_failures = self._has_failures or not all(success for _, success, _ in found.deliveries)\n",
+        "        self._has_failures = self._has_failures or any(o is Outcome.RAISED for _, o in found.outcomes)\n",
+        "tests/unit/test_notes.py::test_value_that_can_not_be_loaded_here_is_kept",
     ),
     of(
         "its result or exception can not be pickled",

@@ -186,7 +186,8 @@ class MapRun:
         self._harvested = None
         for itask, outcome in found.outcomes:
             self.ledger.record(itask, outcome)
-        self._has_failures = self._has_failures or any(o is Outcome.RAISED for _, o in found.outcomes)
+        # Also a value that can not be loaded here: it is not thrown away with the work_dir.
+        self._has_failures = self._has_failures or not all(success for _, success, _ in found.deliveries)
         for event in found.events:
             self._apply(event, now)
             if isinstance(event, Merged) and event.damage:
