@@ -276,7 +276,6 @@ def test_run_through_the_command(tmp_path):
         assert 0 < values["wall"] < 60
         assert 1 << 20 < values["memory_peak"] < 1 << 30
         assert (row["workload"] == "iterated") == (len(values.get("walls", [])) == 2)
-        assert values["files_peak"] >= 0  # a map may be over before anybody looks
     assert "" == subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert ["r.jsonl"] == [path.name for path in tmp_path.iterdir()]
 

@@ -12,11 +12,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-import pypoolparty
 from pypoolparty.cli import main
 from pypoolparty.testing import Dummies
 from tests.unit import functions
-from tests.unit.maps import wait_until
+from tests.unit.maps import run_local, wait_until
 
 # A map whose tasks 3 and 4 wait for a file ``go``.
 PROGRAM = """
@@ -90,17 +89,6 @@ def dummies(tmp_path, monkeypatch):
         for name, value in made.environment.items():
             monkeypatch.setenv(name, value)
         yield made
-
-
-def run_local(folder, func, tasks, **options):
-    """Return the work_dir that a map leaves behind."""
-    options = {"keep_work_dir": True, "polling_interval": 0.1, **options}
-    with pypoolparty.local.Pool(2, work_dir=folder, **options) as pool:
-        result = pool.map_async(func, tasks, on_error="return")
-        result.get()
-        pool.close()
-        pool.join()
-    return result.work_dir
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pytest
 from pypoolparty.cli._exit import EXIT_CODES
 from pypoolparty.cli._face import COMMANDS
 from pypoolparty.work_dir import Layout
-from tests.cli.conftest import run_local
 from tests.unit import functions
+from tests.unit.maps import run_local
 
 # A command line of each command, and the keys of its document.
 STATE = {

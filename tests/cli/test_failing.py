@@ -5,8 +5,8 @@ import os
 import shlex
 
 from pypoolparty.resuming import POOL_CLASSES
-from tests.cli.conftest import run_local
 from tests.unit import functions
+from tests.unit.maps import run_local
 
 
 def test_failures_are_printed_by_cause(invoke, failed, lost):

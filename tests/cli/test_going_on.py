@@ -11,8 +11,7 @@ import pytest
 
 from pypoolparty.progress_of import Phase, state_of
 from pypoolparty.testing import FailCall
-from tests.cli.conftest import run_local
-from tests.unit.maps import is_running, wait_until
+from tests.unit.maps import is_running, run_local, wait_until
 
 QUEUES = ["slurm.array", "slurm", "sun_grid_engine.array", "sun_grid_engine"]
 

@@ -10,8 +10,7 @@ import types
 
 import pytest
 
-from tests.cli.conftest import run_local
-from tests.unit.maps import wait_until
+from tests.unit.maps import run_local, wait_until
 
 
 def give(task):

@@ -4,6 +4,7 @@ import os
 import time
 from types import SimpleNamespace
 
+import pypoolparty
 from pypoolparty import worker
 from pypoolparty.decide import Policy, plan
 from pypoolparty.environment import describe_environment
@@ -83,3 +84,14 @@ def is_running(pid):
             return stream.read().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def run_local(folder, func, tasks, **options):
+    """Return the work_dir that a map leaves behind."""
+    options = {"keep_work_dir": True, "polling_interval": 0.1, **options}
+    with pypoolparty.local.Pool(2, work_dir=folder, **options) as pool:
+        result = pool.map_async(func, tasks, on_error="return")
+        result.get()
+        pool.close()
+        pool.join()
+    return result.work_dir

@@ -15,7 +15,7 @@ from pypoolparty.failures import failures_of, ranges
 from pypoolparty.progress_of import Phase, state_of
 from pypoolparty.work_dir import Look
 from tests.unit import functions
-from tests.unit.maps import wait_until
+from tests.unit.maps import run_local, wait_until
 
 
 def fail_in_many_ways(task):
@@ -26,17 +26,6 @@ def fail_in_many_ways(task):
         sys.stderr.write(f"looking up {task}\n")
         return {}[task]
     return task
-
-
-def run_local(folder, func, tasks, **options):
-    """Return the work_dir that a map leaves behind."""
-    options = {"keep_work_dir": True, "polling_interval": 0.1, **options}
-    with pypoolparty.local.Pool(2, work_dir=folder, **options) as pool:
-        result = pool.map_async(func, tasks, on_error="return")
-        result.get()
-        pool.close()
-        pool.join()
-    return result.work_dir
 
 
 def test_failures_are_grouped_by_cause(tmp_path):

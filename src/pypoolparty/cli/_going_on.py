@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -54,16 +55,15 @@ def resume_command(
     """
     from ..resuming import pool_of
     from ._results import use_path_of
-    from ._waiting import wait_for
 
     look = Look(work_dir)
     changed = read_settings(settings, mem, time)
     check_names(str(look.session.get("pool")), changed)
     use_path_of(look)
     mended = imported_function(func) if func else None
-    pool = made(lambda: pool_of(look.path, **{**changed, "keep_work_dir": True}))
+    pool = made(lambda: pool_of(look.path, **{"progress": sys.stderr.isatty(), **changed, "keep_work_dir": True}))
     with pool:
-        values = wait_for(pool.resume_async(look.path, redo_raised, "return", mended))
+        values: list[Any] = pool.resume_async(look.path, redo_raised, "return", mended).get()
         pool.close()
         pool.join()
     if output:

@@ -62,7 +62,8 @@ def map_command(
     changed = read_settings(settings, mem, time)
     kind = _chosen(pool)
     check_names(kind, changed)
-    made_pool: BasePool = made(lambda: pool_class(kind)(jobs, **{"keep_work_dir": True, **changed}))
+    options = {"keep_work_dir": True, "progress": sys.stderr.isatty(), **changed}
+    made_pool: BasePool = made(lambda: pool_class(kind)(jobs, **options))
     tasks = _tasks(source, form)
     work_dir, values = _run(made_pool, function, tasks, output)
     write_values(output, values)
@@ -151,12 +152,10 @@ def _parse(stream: IO[str], form: str, name: str) -> Iterator[Any]:
 
 def _run(pool: BasePool, function: Callable[[Any], Any], tasks: Iterator[Any], output: str) -> tuple[str, list[Any]]:
     """Return the work_dir and the values of a map; interrupted, say how to go on."""
-    from ._waiting import wait_for
-
     with pool:
         result = pool.map_async(function, tasks, on_error="return")
         try:
-            values = wait_for(result)
+            values: list[Any] = result.get()
             pool.close()
             pool.join()
         except (KeyboardInterrupt, PoolPartyError) as error:
