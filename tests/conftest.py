@@ -18,7 +18,11 @@ def pytest_configure(config):
 
     And keep the settings of whoever runs the tests away from them.
     """
-    os.environ["XDG_CONFIG_HOME"] = os.path.join(os.path.dirname(__file__), "no-settings-here")
+    for name in [name for name in os.environ if name.startswith("PYPOOLPARTY_")]:
+        if name not in ("PYPOOLPARTY_MUTATION_NOTES", "PYPOOLPARTY_QUEUE_STATE", "PYPOOLPARTY_DUMMY_JOB"):
+            del os.environ[name]
+    nowhere = os.path.join(os.path.dirname(__file__), "no-settings-here")
+    os.environ.update(XDG_CONFIG_HOME=nowhere, PYPOOLPARTY_SITE_CONFIG=os.path.join(nowhere, "site.toml"))
     for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, usual)

@@ -26,6 +26,7 @@ LEVELS = {
     "events": 1,
     "archive": 1,
     "command": 1,
+    "site_names": 1,
     "site_settings": 1,
     "work_dir": 2,
     "batches": 2,

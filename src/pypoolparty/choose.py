@@ -67,4 +67,6 @@ def Pool(
     if backend is None:
         kind = _BACKENDS[chosen][1]
         print(f"[pypoolparty] using {kind.__module__}.Pool", file=sys.stderr)
-    return _BACKENDS[chosen][1](num_simultaneously_running_tasks, **arguments)
+    if num_simultaneously_running_tasks is not None:  # what is not given may be set for the site
+        arguments["num_simultaneously_running_tasks"] = num_simultaneously_running_tasks
+    return _BACKENDS[chosen][1](**arguments)

@@ -18,18 +18,20 @@ from __future__ import annotations
 
 import functools
 import os
+import re
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from .errors import BadSetting
+from .site_names import ALLOWED, FLAG, LINES, OTHERS_NAMES, PATH, SCHEDULERS, TEXTS, checked, twins_of
 
 __all__ = ["ALLOWED", "SCHEDULERS", "Setting", "files", "ignored", "settings_of", "shown", "site_settings"]
 
-SCHEDULERS = ("slurm", "sun_grid_engine", "local")
-SITE_FILE = "/etc/pypoolparty/config.toml"
+SITE_FILE = "/etc/pypoolparty/config.toml"  # or what PYPOOLPARTY_SITE_CONFIG says
 PREFIX = "PYPOOLPARTY_"
 # Variables of our own that are no settings.
 OTHER_VARIABLES = {
@@ -37,58 +39,9 @@ OTHER_VARIABLES = {
     "PYPOOLPARTY_QUEUE_STATE",
     "PYPOOLPARTY_DUMMY_JOB",
     "PYPOOLPARTY_MUTATION_NOTES",
+    "PYPOOLPARTY_SITE_CONFIG",
 }
-
-_FLAG, _NUMBER, _INTEGER, _AMOUNT = "true or false", "a number", "an integer", "a text or a number"
-_TEXT, _PATH, _LINES, _TABLE = "a text", "the text of a path", "a list of texts", "a table of texts"
-# All that may be set, by the pools' own names.
-ALLOWED: dict[str, str] = {
-    "num_simultaneously_running_tasks": _INTEGER,
-    "python_path": _PATH,
-    "polling_interval": _NUMBER,
-    "work_dir": _PATH,
-    "keep_work_dir": _FLAG,
-    "verbose": _FLAG,
-    "progress": _FLAG,
-    "max_calls_per_minute": _INTEGER,
-    "slurm_call_timeout": _NUMBER,
-    "sge_call_timeout": _NUMBER,
-    "max_num_resubmissions": _INTEGER,
-    "sbatch_path": _PATH,
-    "squeue_path": _PATH,
-    "scancel_path": _PATH,
-    "qsub_path": _PATH,
-    "qstat_path": _PATH,
-    "qdel_path": _PATH,
-    "clusters": _TEXT,
-    "queue_name": _TEXT,
-    "error_state_indicator": _TEXT,
-    "elastic": _FLAG,
-    "num_chunks": _INTEGER,
-    "time": _AMOUNT,
-    "mem": _AMOUNT,
-    "cpus": _INTEGER,
-    "gpus": _INTEGER,
-    "partition": _TEXT,
-    "account": _TEXT,
-    "project": _TEXT,
-    "qos": _TEXT,
-    "parallel_environment": _TEXT,
-    "submit_args": _LINES,
-    "setup": _LINES,
-    "env": _TABLE,
-    "workers_per_job": _AMOUNT,
-    "linger": _NUMBER,
-    "maxtasksperchild": _INTEGER,
-}
-_TYPES: dict[str, tuple[type, ...]] = {
-    _FLAG: (bool,),
-    _NUMBER: (int, float),
-    _INTEGER: (int,),
-    _TEXT: (str,),
-    _PATH: (str,),
-    _AMOUNT: (int, float, str),
-}
+_ON, _OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 _is_ignored: ContextVar[bool] = ContextVar("pypoolparty_site_settings_are_ignored", default=False)
 _Function = TypeVar("_Function", bound=Callable[..., None])
 
@@ -116,17 +69,22 @@ class Setting:
 def files() -> list[str]:
     """Return the paths of the files, present or not: the site's, then the user's, which goes before."""
     home = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
-    return [SITE_FILE, os.path.join(home, "pypoolparty", "config.toml")]
+    site = os.environ.get("PYPOOLPARTY_SITE_CONFIG") or SITE_FILE
+    return [site, os.path.join(home, "pypoolparty", "config.toml")]
 
 
 def shown() -> list[Setting]:
     """Return all that is set and holds for some pool, for people; what is said of all schedulers once."""
-    found = [setting for scheduler in SCHEDULERS for setting in settings_of(scheduler).values()]
+    found = [
+        replace(setting, value=_text_of(setting))
+        for scheduler in SCHEDULERS
+        for setting in settings_of(scheduler).values()
+    ]
     return list({(setting.source, setting.name): setting for setting in found}.values())
 
 
 def settings_of(scheduler: str) -> dict[str, Setting]:
-    """Return what is set for a scheduler, by the names of the arguments.
+    """Return what is set for a scheduler, by the names of the arguments; in paths nothing is replaced yet.
 
     Raises
     ------
@@ -134,13 +92,17 @@ def settings_of(scheduler: str) -> dict[str, Setting]:
         With the file and the line, or the variable.
     """
     found: dict[str, Setting] = {}
-    for path in files():
-        settings = list(_in_file(path))
+    for settings in (*(list(_in_file(path)) for path in files()), list(_in_environment())):
         for table in ("all", scheduler):  # what is said of one scheduler goes before what is said of all
-            found.update((setting.name, setting) for setting in settings if setting.scheduler == table)
-    variables = list(_in_environment())
-    for table in ("all", scheduler):
-        found.update((setting.name, setting) for setting in variables if setting.scheduler == table)
+            here = {setting.name: setting for setting in settings if setting.scheduler == table}
+            for setting in here.values():
+                twins = twins_of({setting.name}, scheduler)
+                both = next((twin for twin in twins if twin in here), None)
+                if both and table == scheduler:
+                    raise BadSetting(f"{setting.source}: {setting.name} and {both} mean the same: set one of them")
+                if not (both and setting.name in OTHERS_NAMES):
+                    found = {name: one for name, one in found.items() if name not in twins}
+                    found[setting.name] = setting
     return found
 
 
@@ -155,11 +117,11 @@ def site_settings(scheduler: str) -> Callable[[_Function], _Function]:
         def construct(self: Any, *args: Any, **kwargs: Any) -> None:
             set_ = {} if _is_ignored.get() or not _is_any() else settings_of(scheduler)
             given = {*names[: 1 + len(args)], *kwargs}
-            if "processes" in given:  # another name for it
-                given.add("num_simultaneously_running_tasks")
+            given |= twins_of(given, scheduler)
             used = {name: setting for name, setting in set_.items() if name in names and name not in given}
+            values = {name: _expanded(setting) for name, setting in used.items()}
             try:
-                constructor(self, *args, **{name: setting.value for name, setting in used.items()}, **kwargs)
+                constructor(self, *args, **values, **kwargs)
             except (TypeError, ValueError) as error:
                 culprit = next((used[word] for word in str(error).replace("(", " ").split() if word in used), None)
                 if culprit is None:
@@ -208,7 +170,7 @@ def _in_file(path: str) -> Iterator[Setting]:
             raise BadSetting(f"{path}:{_line_of(text, table)}: {table} must be a table: [{table}]")
         for name, value in content.items():
             source = f"{path}:{_line_of(text, table, name)}"
-            yield Setting(table, name, _checked(name, value, source), source)
+            yield Setting(table, name, checked(table, name, value, source), source)
 
 
 def _parsed(path: str, text: str) -> dict[str, Any]:
@@ -254,52 +216,51 @@ def _line_of(text: str, table: str, name: str = "") -> int:
 
 def _in_environment() -> Iterator[Setting]:
     for variable, text in sorted(os.environ.items()):
-        if not variable.startswith(PREFIX) or variable in OTHER_VARIABLES:
+        if not variable.startswith(PREFIX) or variable in OTHER_VARIABLES or not text:
             continue
         words = variable[len(PREFIX) :].lower()
         table, name = "all", words
         for scheduler in SCHEDULERS:
             if words.startswith(f"{scheduler}_") and words not in ALLOWED:
                 table, name = scheduler, words[len(scheduler) + 1 :]
-        yield Setting(table, name, _checked(name, _value_of(name, text, variable), variable), variable)
+        yield Setting(table, name, checked(table, name, _value_of(name, text, variable), variable), variable)
 
 
 def _value_of(name: str, text: str, variable: str) -> Any:
     """Read the text of a variable as a file would have it; texts need no quotes there, and lists may be one line."""
     kind = ALLOWED.get(name)
-    if kind in (_TEXT, _PATH, _AMOUNT, None):
+    if kind in (*TEXTS, None):
         return text
+    if kind == FLAG and text.lower() in (*_ON, *_OFF):
+        return text.lower() in _ON
     toml = _toml()
     try:
         return toml.loads(f"value = {text}")["value"]
     except toml.TOMLDecodeError:
-        if kind == _LINES:
-            return [text]
+        if kind == LINES:  # as it would be typed
+            return shlex.split(text) if name == "submit_args" else text.splitlines()
         raise BadSetting(f"{variable}: {name} must be {kind}, not {text!r}") from None
 
 
-# ---------------------------------------------------------------------- both
+# ---------------------------------------------------------------------- values
 
 
-def _checked(name: str, value: Any, source: str) -> Any:
-    if name not in ALLOWED:
+def _expanded(setting: Setting) -> Any:
+    """Return the value, in a path ``~`` and variables replaced."""
+    if ALLOWED[setting.name] != PATH:
+        return setting.value
+    path = os.path.expanduser(os.path.expandvars(setting.value))
+    unset = re.search(r"\$(\w+|\{[^}]*\})", path)
+    if unset:
         raise BadSetting(
-            f"{source}: there is no setting {name!r}{_meant(name)}; there are: {', '.join(sorted(ALLOWED))}"
+            f"{setting.source}: {setting.name} = {setting.value!r} can not be used here: {unset[0]} is not set"
         )
-    kind = ALLOWED[name]
-    if kind == _LINES:
-        is_right = isinstance(value, list) and all(isinstance(line, str) for line in value)
-    elif kind == _TABLE:
-        is_right = isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
-    else:
-        is_right = isinstance(value, _TYPES[kind]) and isinstance(value, bool) == (kind == _FLAG)
-    if not is_right:
-        raise BadSetting(f"{source}: {name} must be {kind}, not {value!r}")
-    return os.path.expanduser(os.path.expandvars(value)) if kind == _PATH else value
+    return path
 
 
-def _meant(name: str) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(name, ALLOWED, 1)
-    return f", did you mean {near[0]!r}?" if near else ""
+def _text_of(setting: Setting) -> Any:
+    """Return the value for people, to whom what can not be used here is shown as it stands there."""
+    try:
+        return _expanded(setting)
+    except BadSetting:
+        return setting.value

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import pypoolparty
-from pypoolparty import resuming, site_settings
+from pypoolparty import resuming, site_names, site_settings
 from pypoolparty.errors import BadSetting, PoolPartyError
 
 POOLS = {
@@ -25,6 +25,7 @@ EVERY_POOL = [pool for pools in POOLS.values() for pool in pools]
 def site(tmp_path, monkeypatch):
     """Return functions that write the user's file and the site's."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.delenv("PYPOOLPARTY_SITE_CONFIG")
     monkeypatch.setattr(site_settings, "SITE_FILE", str(tmp_path / "etc" / "config.toml"))
 
     def write(path, text):
@@ -111,6 +112,78 @@ def test_paths_and_tables(site, monkeypatch, tmp_path):
     assert (f"{tmp_path}/maps", ["A=1"], {"COLOUR": "~"}) == (setting.parent, list(setting.setup), dict(setting.env))
 
 
+@pytest.mark.parametrize("scheduler", POOLS)
+def test_each_scheduler_has_names_of_its_own(scheduler):
+    """In the table of a scheduler may be what one of its pools has, and nothing else."""
+    known = {name for pool in POOLS[scheduler] for name in inspect.signature(pool.__init__).parameters}
+    assert sorted(known - NOT_OF_A_SITE) == site_names.allowed_in(scheduler)
+
+
+def test_argument_goes_before_its_other_name(site):
+    """Where an argument has two names, whoever gives one of them has given both."""
+    site.of_user('[sun_grid_engine]\nqueue_name = "long.q"\nproject = "astro"\n')
+    pool = pypoolparty.sun_grid_engine.array.Pool
+    assert ("long.q", "astro") == queue_and_project(pool(1))
+    assert ("short.q", "other") == queue_and_project(pool(1, partition="short.q", qos="other"))
+    assert ("short.q", "other") == queue_and_project(pool(1, queue_name="short.q", project="other"))
+
+
+def test_setting_goes_before_its_other_name_further_away(site, monkeypatch):
+    """So it is among settings, too; of two in one table for all, a scheduler takes the name of its own."""
+    pool = pypoolparty.sun_grid_engine.array.Pool
+    site.of_user('[all]\npartition = "long"\n[sun_grid_engine]\nqueue_name = "long.q"\n')
+    assert "long.q" == queue_and_project(pool(1))[0]
+    monkeypatch.setenv("PYPOOLPARTY_PARTITION", "now.q")
+    assert "now.q" == queue_and_project(pool(1))[0]
+    monkeypatch.delenv("PYPOOLPARTY_PARTITION")
+    for text in ('partition = "long"\nqueue_name = "long.q"\n', 'queue_name = "long.q"\npartition = "long"\n'):
+        site.of_user(f"[all]\n{text}")
+        assert "long.q" == queue_and_project(pool(1))[0]
+        assert "long" == resources_of(pypoolparty.slurm.array.Pool(1)).partition
+        path = site.of_user(f"[sun_grid_engine]\n{text}")
+        with pytest.raises(BadSetting, match=f"{path}:[23]: .* mean the same"):
+            pool(1)
+
+
+def queue_and_project(pool):
+    """Return the two as Grid Engine knows them."""
+    resources = resources_of(pool)
+    return resources.partition, resources.qos
+
+
+def test_pool_that_is_chosen(site):
+    """`pypoolparty.Pool` has the settings of the pool that it chooses, also for the width."""
+    site.of_user("[local]\nnum_simultaneously_running_tasks = 3\n")
+    assert 3 == setting_of(pypoolparty.Pool(backend="local")).policy.width
+    assert 2 == setting_of(pypoolparty.Pool(2, backend="local")).policy.width
+
+
+def test_variable_that_is_not_set(site, monkeypatch, tmp_path):
+    """A path with an unknown variable is no folder named so; who does not use it is not bothered."""
+    monkeypatch.delenv("NO_SUCH_SCRATCH", raising=False)
+    path = site.of_user('[slurm]\nwork_dir = "${NO_SUCH_SCRATCH}/maps"\n')
+    with pytest.raises(BadSetting, match=rf"^{path}:2: work_dir = .*NO_SUCH_SCRATCH\}} is not set"):
+        pypoolparty.slurm.Pool(1)
+    assert str(tmp_path) == setting_of(pypoolparty.slurm.Pool(1, work_dir=tmp_path)).parent
+    setting_of(pypoolparty.local.Pool(1))
+    assert ["${NO_SUCH_SCRATCH}/maps"] == [one.value for one in site_settings.shown()]
+
+
+def test_empty_variable_sets_nothing(site, monkeypatch):
+    """So a variable can be taken back in a shell."""
+    site.of_user('[slurm]\npartition = "long"\n')
+    monkeypatch.setenv("PYPOOLPARTY_PARTITION", "")
+    assert "long" == resources_of(pypoolparty.slurm.Pool(1)).partition
+
+
+def test_file_of_the_site_may_be_elsewhere(tmp_path, monkeypatch):
+    """Where nobody may write to /etc, a module file says where the site's settings are."""
+    path = tmp_path / "site.toml"
+    path.write_text("[local]\ncpus = 3\n")
+    monkeypatch.setenv("PYPOOLPARTY_SITE_CONFIG", str(path))
+    assert 3 == resources_of(pypoolparty.local.Pool(1)).cpus
+
+
 @pytest.mark.parametrize(
     ("variable", "text", "expected"),
     [
@@ -118,7 +191,11 @@ def test_paths_and_tables(site, monkeypatch, tmp_path):
         ("CPUS", "4", ("cpus", 4)),
         ("SLURM_MEM", "4G", ("mem", "4G")),
         ("SLURM_PARTITION", "12", ("partition", "12")),
+        ("KEEP_WORK_DIR", "1", ("keep_work_dir", True)),
+        ("ELASTIC", "off", ("elastic", False)),
         ("SUBMIT_ARGS", "--constraint=avx2", ("submit_args", ["--constraint=avx2"])),
+        ("SUBMIT_ARGS", "--nice --comment='of mine'", ("submit_args", ["--nice", "--comment=of mine"])),
+        ("SETUP", "module load a\nmodule load b", ("setup", ["module load a", "module load b"])),
         ("SETUP", '["module load a", "module load b"]', ("setup", ["module load a", "module load b"])),
         ("ENV", '{A = "1"}', ("env", {"A": "1"})),
         ("SLURM_CALL_TIMEOUT", "9.5", ("slurm_call_timeout", 9.5)),
@@ -144,6 +221,7 @@ def test_texts_of_variables(site, monkeypatch, variable, text, expected):
         ("[lsf]\nqueue = 'x'\n", 1, "no table or key 'lsf' at the top"),
         ("\npartition = 'x'\n", 2, "no table or key 'partition' at the top"),
         ("slurm = 3\n", 1, "slurm must be a table"),
+        ("[local]\npartition = 'x'\n", 2, "no setting 'partition' of local"),
         ("[slurm]\nmem = '4Q'\n", 2, "mem"),
         ("[slurm]\ncpus = 0\n", 2, "cpus must be at least 1, not 0"),
     ],
