@@ -1,7 +1,9 @@
 """Options that all tests share, and the fixtures of the real schedulers."""
 
 import os
+import shutil
 import signal
+import tempfile
 
 pytest_plugins = ["tests.real.fixtures", "tests.report.browser"]
 
@@ -21,7 +23,8 @@ def pytest_configure(config):
     for name in [name for name in os.environ if name.startswith("PYPOOLPARTY_")]:
         if name not in ("PYPOOLPARTY_MUTATION_NOTES", "PYPOOLPARTY_QUEUE_STATE", "PYPOOLPARTY_DUMMY_JOB"):
             del os.environ[name]
-    nowhere = os.path.join(os.path.dirname(__file__), "no-settings-here")
+    nowhere = tempfile.mkdtemp(prefix="party-no-settings-")  # a browser leaves something even here
+    config.add_cleanup(lambda: shutil.rmtree(nowhere, ignore_errors=True))
     os.environ.update(XDG_CONFIG_HOME=nowhere, PYPOOLPARTY_SITE_CONFIG=os.path.join(nowhere, "site.toml"))
     for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
         if signal.getsignal(number) is signal.SIG_IGN:

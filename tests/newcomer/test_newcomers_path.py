@@ -121,6 +121,7 @@ def _look_at_the_report(terminal, work_dir, pictures, show):
     for name in ("first", "report"):
         shutil.copy(terminal.folder / f"{name}.html", pictures)
     shown = show(terminal.folder / "report.html", width=1280)
-    assert "4" in shown.page.inner_text("body")
+    assert "map of 4 tasks on slurm.array" in shown.page.inner_text("h1")
+    assert "ValueError" not in shown.page.inner_text("body")  # it is mended
     shown.page.screenshot(path=str(pictures / "report.png"), full_page=True)
     assert [] == shown.said
