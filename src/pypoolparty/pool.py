@@ -15,6 +15,7 @@ from typing import Any, Literal
 from . import arguments, leaving
 from .engine import Driver, MapRun, Sink, restore
 from .errors import PoolPartyError, WorkDirError
+from .latch import Latch
 from .new_run import NewRun, NotPicklable, mended_function
 from .progress import tell, watch_over
 from .reporting import read_report
@@ -69,7 +70,8 @@ class BasePool:
         self._pending: list[tuple[TakesOutcome, tuple[Any, ...]]] = []
         self._flusher: threading.Thread | None = None
         self._feeders: list[threading.Thread] = []
-        self._hurry, self._no_more = threading.Event(), threading.Event()
+        # The user's thread may be interrupted at any instant, and shares no lock in Python with the others.
+        self._hurry, self._no_more = Latch(), Latch()
         self._state = RUN
         leaving.live.add(self)
         leaving.exit_on_signals()
@@ -122,7 +124,7 @@ class BasePool:
         AsyncResult
         """
         self._check_running()
-        result = AsyncResult(callback, error_callback, self._hurry.set)
+        result = AsyncResult(callback, error_callback, self._make_haste)
         self._take_call(result, func, tuple(args), dict(kwds or {}))
         return result
 
@@ -136,6 +138,10 @@ class BasePool:
                 self._flusher = threading.Thread(target=self._flush_soon, name="pypoolparty-apply", daemon=True)
                 self._flusher.start()
 
+    def _make_haste(self) -> None:
+        """Wait for no more calls: somebody waits for a result."""
+        self._hurry.set()
+
     def _flush_soon(self) -> None:
         """Wait while more calls come, then start them as one map."""
         deadline = time.monotonic() + LONGEST_MOMENT_SECONDS
@@ -144,7 +150,7 @@ class BasePool:
             seen = len(self._pending)
             if self._hurry.wait(MOMENT_SECONDS):
                 break
-        self._hurry.clear()
+        self._hurry = Latch()
         with self._lock:
             pending, self._pending, self._flusher = self._pending, [], None
         pending = [(result, task) for result, task in pending if result._begins()]

@@ -2,7 +2,6 @@
 
 import functools
 import signal
-import sys
 import threading
 import time
 
@@ -10,6 +9,7 @@ import pytest
 
 from pypoolparty.latch import Latch
 from pypoolparty.results import IMapIterator, MapResult
+from tests.unit.interrupts import Interrupt, interrupt_at
 
 
 def test_set_before_and_after():
@@ -30,34 +30,6 @@ def test_set_before_and_after():
     assert latch.wait()
 
 
-class Interrupt(Exception):
-    """What a handler of a signal raises."""
-
-
-def interrupt_at(line_number, wait):
-    """Call `wait`, interrupted at the n-th line of Python that it runs; return whether there were so many."""
-    seen = 0
-
-    def trace(frame, event, argument):
-        nonlocal seen
-        if event == "line":
-            seen += 1
-            if seen == line_number:
-                raise Interrupt
-        return trace
-
-    sys.settrace(trace)
-    try:
-        wait()
-    except Interrupt:
-        return True
-    except Exception:
-        return seen >= line_number
-    finally:
-        sys.settrace(None)
-    return seen >= line_number
-
-
 def no_wait(function):
     """Return a call that ends soon, whether or not what is waited for is there."""
     return functools.partial(function, timeout=0.001)
@@ -74,18 +46,18 @@ def no_wait(function):
     ids=["latch", "map", "map that fails", "imap"],
 )
 def test_interrupted_at_any_instant(make, wait, deliver):
-    """Whoever delivers never hangs because somebody who waited was interrupted, at whatever line that was."""
-    line_number, goes_on = 1, True
+    """Whoever delivers never hangs because somebody who waited was interrupted, at whatever line or return that was."""
+    step, goes_on = 1, True
     while goes_on:
         waited_for = make()
-        goes_on = interrupt_at(line_number, no_wait(getattr(waited_for, wait)))
+        goes_on = interrupt_at(step, no_wait(getattr(waited_for, wait)))
         delivering = threading.Thread(target=deliver, args=(waited_for,), daemon=True)
         delivering.start()
         delivering.join(10)
-        assert not delivering.is_alive(), f"interrupted at line {line_number}"
+        assert not delivering.is_alive(), f"interrupted at step {step}"
         getattr(waited_for, "wait", lambda timeout: None)(timeout=10)
-        line_number += 1
-    assert line_number > 4
+        step += 1
+    assert step > 4
 
 
 def test_interrupted_by_a_signal():

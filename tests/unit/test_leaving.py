@@ -3,9 +3,12 @@
 import multiprocessing
 import os
 import signal
+import threading
 import time
 
 import pypoolparty
+from pypoolparty import leaving
+from tests.unit.interrupts import interrupt_at
 
 
 def pause_for_ever() -> None:
@@ -36,10 +39,23 @@ def test_forked_child_leaves_pools_alone(tmp_path):
         pid = os.fork()
         if pid == 0:
             try:
-                from pypoolparty import leaving
-
                 leaving._end_all()
             finally:
                 os._exit(0 if not len(leaving.live) else 1)
         assert 0 == os.waitpid(pid, 0)[1]
         assert [None, None] == result.get(30)
+
+
+def test_interrupted_at_any_instant(tmp_path):
+    """A pool that is interrupted while it ends can be ended again, at whatever line or return that was."""
+    step, goes_on = 1, True
+    while goes_on:
+        pool = pypoolparty.local.Pool(1, work_dir=tmp_path)
+        goes_on = interrupt_at(step, pool.terminate)
+        ending = threading.Thread(target=pool.terminate, daemon=True)
+        ending.start()
+        ending.join(10)
+        leaving.live.discard(pool)  # where this fails, the end of the tests is not to hang, too
+        assert not ending.is_alive(), f"interrupted at step {step}"
+        step += 1
+    assert step > 20
