@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import shlex
+from collections.abc import Mapping
+from typing import Any
 
 from .states import Death, Report
 
-__all__ = ["after_loss", "after_raise", "diagnosis"]
+__all__ = [
+    "after_loss",
+    "after_raise",
+    "diagnosis",
+    "function_to_mend",
+    "meaning_of_raise",
+    "note_on_raise",
+    "sign_of_environment",
+]
 
 _FOREIGN = re.compile(r"^the node has Python (\S+) \((.*)\), the main process has (\S+)$", re.MULTILINE)
 _NO_MODULE = re.compile(r"^ModuleNotFoundError: No module named '([^']+)'", re.MULTILINE)
@@ -15,6 +26,15 @@ _NO_MODULE = re.compile(r"^ModuleNotFoundError: No module named '([^']+)'", re.M
 _NO_PYTHON = re.compile(r"(?:exec: )?(/\S+|\S*python\S*): (?:not found|No such file or directory|cannot execute)")
 _UNSEEN = "the work_dir can not be seen on the node: work_dir= has to be a folder that all nodes see"
 _LEAST_MIB = 512
+# The same, as the first words of a queue-job: with the script, and the line in it.
+_SIGNS = (
+    re.compile(
+        r"^\S+: (?:line )?\d+: (?:exec: )?\S+: (?:not found|No such file or directory|cannot execute|Perm).*$", re.M
+    ),
+    re.compile(r"^ModuleNotFoundError: No module named 'script'$", re.M),
+    _FOREIGN,
+)
+_FOLDERS_OF_A_NODE = ("/tmp/", "/var/tmp/", "/dev/shm/", "/run/")
 
 
 def diagnosis(report: Report) -> str:
@@ -32,16 +52,78 @@ def diagnosis(report: Report) -> str:
             f"equal minor versions only; python_path= names the interpreter on the nodes"
         )
     if module:
-        return (
-            f"the module {module[1]!r} is not there for the node's Python: install it, or make it so by "
-            f"setup=[...] or python_path="
-        )
+        return _module_is_missing(module[1])
     python = _NO_PYTHON.search(text)
     if python:
         return f"the node has no {python[1]}: python_path= names an interpreter that is there on all nodes"
     if not text.strip() and any("no worker said hello" in words for words in report.evidence):
         return f"nothing was written where the worker should have begun; most often {_UNSEEN}"
+    if not text.strip() and any("the scheduler says ERROR" in words for words in report.evidence):
+        return f"the scheduler could not begin the queue-job; most often {_UNSEEN}"
     return ""
+
+
+def sign_of_environment(stderr: str) -> str:
+    """Return the line in the raw stderr of a queue-job without a worker that says why there is none; or nothing."""
+    for sign in _SIGNS:
+        found = sign.search(stderr)
+        if found is not None:
+            return found[0].strip()
+    return ""
+
+
+def meaning_of_raise(error: BaseException) -> str:
+    """Return in words what it most likely means that a task has raised this; empty where its type says all."""
+    if isinstance(error, MemoryError):
+        return "the node gave it no more memory: ask for more with mem="
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return _module_is_missing(error.name)
+    if not isinstance(error, OSError):
+        return ""
+    path = error.filename if isinstance(error.filename, str) else ""
+    where = f" of {path!r}" if path else ""
+    if error.errno == errno.EDQUOT:
+        return f"your quota on the file system{where} is used up"
+    if error.errno == errno.ENOSPC:
+        return f"the file system{where} is full"
+    if error.errno == errno.ENOENT and path.startswith(_FOLDERS_OF_A_NODE):
+        return (
+            f"each node has a {path[: path.index('/', 1)]!r} of its own: put what tasks share on a shared file system"
+        )
+    return ""
+
+
+def note_on_raise(error: BaseException, itask: int, node: str, work_dir: str, function: str = "") -> str:
+    """Return what is to be told with an exception that a task has raised.
+
+    Parameters
+    ----------
+    error : BaseException
+    itask : int
+    node : str
+        Empty if it is not known.
+    work_dir : str
+    function : str
+        As in `after_raise`.
+    """
+    lines = [f"task {itask} has raised this" + (f" on {node}" if node else "")]
+    meaning = meaning_of_raise(error)
+    if meaning:
+        lines.append(f"  most likely: {meaning}")
+    return "\n".join([*lines, *(f"  next: {command}" for command in after_raise(work_dir, itask, function))])
+
+
+def function_to_mend(session: Mapping[str, Any]) -> str:
+    """Return ``FILE.py:NAME`` of a map's function where it goes by value, and so has to be named when it is mended."""
+    function = str(session.get("function", ""))
+    return function if function.partition(":")[0].endswith(".py") else ""
+
+
+def _module_is_missing(name: str) -> str:
+    return (
+        f"the module {name!r} is not there for the node's Python: install it, or make it so by setup=[...] or "
+        f"python_path="
+    )
 
 
 def after_raise(work_dir: str, itask: int, function: str = "") -> tuple[str, ...]:

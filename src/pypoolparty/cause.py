@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
+from .advice import sign_of_environment
 from .states import Death, Job, JobState, Report
 
 __all__ = ["DEATH_OF_STATE", "refine"]
@@ -42,7 +43,7 @@ _WEIGHT = (
 )
 
 
-def refine(report: Report, accounts: Iterable[Job], stderr: str) -> Report:
+def refine(report: Report, accounts: Iterable[Job], stderr: str, has_greeted: bool = True) -> Report:
     """Return the report with the cause that explains most, and all evidence for it.
 
     Parameters
@@ -53,6 +54,8 @@ def refine(report: Report, accounts: Iterable[Job], stderr: str) -> Report:
         What the accounting tells of this queue-job and its steps.
     stderr : str
         The end of the queue-job's raw stderr.
+    has_greeted : bool
+        Whether a worker of it has said hello.
     """
     deaths, evidence, node = [report.death], list(report.evidence), report.node
     for job in accounts:
@@ -69,5 +72,10 @@ def refine(report: Report, accounts: Iterable[Job], stderr: str) -> Report:
             evidence.append(f"its raw stderr says: {line.strip()[:300]}")
             break
     worst = max(deaths, key=_WEIGHT.index)
+    # Grid Engine forgets a job that could not begin as it forgets one that is done.
+    sign = "" if has_greeted or worst not in (Death.VANISHED, Death.CRASHED) else sign_of_environment(stderr)
+    if sign:
+        worst = Death.BAD_ENVIRONMENT
+        evidence.append(f"no worker said hello, and its raw stderr says: {sign[:300]}")
     tail = report.stderr_tail or stderr
     return replace(report, death=worst, node=node, evidence=tuple(dict.fromkeys(evidence)), stderr_tail=tail)

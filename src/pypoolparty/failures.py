@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .advice import after_loss, after_raise
+from .advice import after_loss, after_raise, function_to_mend
 from .chunks import runs_of, tasks_of
 from .events import GaveUp, from_line
 from .states import Death, Report
@@ -253,9 +253,3 @@ def _advice(one: _Failure, look: Look) -> tuple[str, ...]:
         return after_raise(look.path, one.itask, function_to_mend(look.session))
     arguments: Mapping[str, Any] = look.session.get("arguments", {})
     return after_loss(one.report, look.path, one.itask, arguments.get("mem"), arguments.get("time"))
-
-
-def function_to_mend(session: Mapping[str, Any]) -> str:
-    """Return ``FILE.py:NAME`` of a map's function where it goes by value, and so has to be named when it is mended."""
-    function = str(session.get("function", ""))
-    return function if function.partition(":")[0].endswith(".py") else ""

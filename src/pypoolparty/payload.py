@@ -15,7 +15,16 @@ from typing import Any
 from . import worker
 from .errors import TaskExited, TaskRaised
 
-__all__ = ["dump_exception", "dump_function", "dumps", "library_zip", "load_exception", "loads", "text_of_exception"]
+__all__ = [
+    "add_note",
+    "dump_exception",
+    "dump_function",
+    "dumps",
+    "library_zip",
+    "load_exception",
+    "loads",
+    "text_of_exception",
+]
 
 PROTOCOL = 5
 
@@ -99,6 +108,15 @@ def load_exception(data: bytes, itask: int, work_dir: str) -> BaseException:
     # Also of an exception that lets nobody set anything on it, such as a frozen dataclass.
     BaseException.__setattr__(error, "__cause__", cause)
     return error
+
+
+def add_note(error: BaseException, note: str) -> None:
+    """Add a note to an exception; where Python has none (before 3.11), to the remote traceback that is its cause."""
+    if hasattr(error, "add_note"):
+        # Also to one that lets nobody set anything on it, such as a frozen dataclass.
+        BaseException.__setattr__(error, "__notes__", [*getattr(error, "__notes__", ()), note])
+    elif isinstance(error.__cause__, RemoteTraceback):
+        error.__cause__.tb += f"\n{note}"
 
 
 def _rebuild(described: dict[str, Any]) -> BaseException | None:

@@ -14,6 +14,7 @@ from multiprocessing import TimeoutError
 from typing import Any, Protocol
 
 from .latch import Latch
+from .payload import add_note
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -196,17 +197,10 @@ class MapResult(AsyncResult):
             error,
             f"{len(errors)} of {self._n} tasks failed; this is of task {first}, the first of them.\n"
             f"All is kept in work_dir {self.work_dir!r}. To see why, and to go on:\n"
-            f"  pypoolparty failures {shlex.quote(self.work_dir)}\n"
-            f"  pypoolparty.resume({self.work_dir!r}), with redo_raised=True and func= where a mistake was mended",
+            f"  next: pypoolparty failures {shlex.quote(self.work_dir)}\n"
+            f"  or: pypoolparty.resume({self.work_dir!r}), with redo_raised=True and func= where a mistake was mended",
         )
         self._complete(False, error)
-
-
-def add_note(error: BaseException, note: str) -> None:
-    """Add a note to an exception, where Python has them (3.11)."""
-    if hasattr(error, "add_note"):
-        # Also to one that lets nobody set anything on it, such as a frozen dataclass.
-        BaseException.__setattr__(error, "__notes__", [*getattr(error, "__notes__", ()), note])
 
 
 class ApplyBatch:

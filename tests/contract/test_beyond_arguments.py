@@ -103,6 +103,21 @@ def test_note_names_the_work_dir(pool, folder):
         assert "resume" in note
 
 
+@pytest.mark.cheap
+@pytest.mark.leaves_work_dir
+def test_each_exception_says_of_which_task_it_is(pool, folder):
+    """With `on_error="return"`, each one has a note with its task, its node, and the next commands."""
+    raised = pool.map(f.raise_for_three, [3, 0, 3], on_error="return")
+    [session] = sessions_in(folder)
+    for itask in (0, 2):
+        assert ValueError is type(raised[itask])
+        if hasattr(raised[itask], "add_note"):  # from Python 3.11 on
+            [note] = raised[itask].__notes__
+            assert re.match(rf"task {itask} has raised this on \S+\n", note)
+            assert f"next: pypoolparty logs {session} {itask} --stderr" in note
+            assert f"next: pypoolparty resume {session} --redo-raised" in note
+
+
 RESOURCES = [
     {"time": "0-00:10:00", "mem": "200M", "cpus": 1},
     {"time": 600, "mem": 200 * 2**20},

@@ -76,3 +76,33 @@ def test_any_death_can_be_weighed(death):
     """Whatever a worker or a query tells, the weighing ends in a report."""
     assert death is refine(Report(death), [], "").death
     refine(Report(death), [account(state) for state in JobState], "oom-kill DUE TO TIME LIMIT")
+
+
+@pytest.mark.parametrize("first", [Death.VANISHED, Death.CRASHED])
+@pytest.mark.parametrize(
+    "stderr",
+    [
+        "/spool/job_scripts/12: line 9: /opt/python: No such file or directory",
+        "/spool/job_scripts/12: 9: exec: /opt/python: not found",
+        "Traceback (most recent call last):\nModuleNotFoundError: No module named 'script'\n",
+        "the node has Python 3.8.1 (/usr/bin/python3), the main process has 3.11.2",
+    ],
+)
+def test_queue_job_without_a_worker(first, stderr):
+    """Where none has said hello, raw stderr tells that the environment is bad; where one has, that is the task's."""
+    report = refine(Report(first), [], stderr, has_greeted=False)
+    assert report.death is Death.BAD_ENVIRONMENT
+    assert any(words.startswith("no worker said hello, and") for words in report.evidence)
+    assert refine(Report(first), [], stderr, has_greeted=True).death is first
+
+
+@pytest.mark.parametrize("stderr", ["", "some words\n", "cat: /data/x: No such file or directory\n"])
+def test_queue_job_of_which_nothing_is_known(stderr):
+    """Nothing is made up."""
+    assert refine(Report(Death.VANISHED), [], stderr, has_greeted=False).death is Death.VANISHED
+
+
+def test_death_that_explains_more_than_the_environment():
+    """A job that was cancelled before its worker began was cancelled."""
+    stderr = "/spool/12: 9: exec: /opt/python: not found"
+    assert refine(Report(Death.CANCELLED), [], stderr, has_greeted=False).death is Death.CANCELLED

@@ -3,6 +3,7 @@
 After a change that is meant, `python -m tests.unit.test_error_texts` writes them anew; read the difference.
 """
 
+import errno
 import importlib
 import os
 import re
@@ -57,6 +58,15 @@ REPORTS = {
     "no-python-bash": _environment("job.sh: line 12: /opt/python/bin/python3: No such file or directory\n", NO_HELLO),
     "initializer-failed": _environment("Traceback (most recent call last):\nOSError: no such device\n"),
 }
+RAISED = {
+    "raised": ValueError("the model does not converge"),
+    "raised-no-memory": MemoryError(),
+    "raised-no-module": ModuleNotFoundError("No module named 'h5py'", name="h5py"),
+    "raised-no-quota": OSError(errno.EDQUOT, "Disk quota exceeded", "/home/me/out.h5"),
+    "raised-disk-is-full": OSError(errno.ENOSPC, "No space left on device"),
+    "raised-tmp-of-a-node": FileNotFoundError(errno.ENOENT, "No such file or directory", "/tmp/table.csv"),
+    "raised-no-file": FileNotFoundError(errno.ENOENT, "No such file or directory", "/scratch/table.csv"),
+}
 DIAGNOSED = {
     "module-missing": "'h5py'",
     "other-python": "python_path=",
@@ -69,12 +79,15 @@ DIAGNOSED = {
 
 
 def text_of(name):
-    """Return the type and the text of an exception."""
+    """Return the type and the text of an exception; of those that tasks raise, the note on it."""
+    if name in RAISED:
+        error = RAISED[name]
+        return f"{type(error).__name__}: {error}\n{advice.note_on_raise(error, 7, 'n17', WORK_DIR)}\n"
     error = error_of(REPORTS[name], 7, 2, WORK_DIR, mem=1 << 30, time=600.0)
     return f"{type(error).__name__}\n{error}\n"
 
 
-@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("name", [*REPORTS, *RAISED])
 def test_text_is_as_it_was_read(name):
     """A text only changes when somebody means it to."""
     assert (TEXTS / f"{name}.txt").read_text() == text_of(name)
@@ -82,15 +95,15 @@ def test_text_is_as_it_was_read(name):
 
 def test_no_text_is_left_over():
     """Each file is of a text that there is."""
-    assert set(REPORTS) == {path.stem for path in TEXTS.iterdir()}
+    assert {*REPORTS, *RAISED} == {path.stem for path in TEXTS.iterdir()}
 
 
-@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("name", [*REPORTS, *RAISED])
 def test_text_says_what_where_and_what_next(name):
     """What happened, to which task, on which node, and the next command, whose paths the shell takes as they are."""
-    text, report = text_of(name), REPORTS[name]
-    assert report.death is Death.REFUSED or "task 7" in text
-    assert report.node in text
+    text, report = text_of(name), REPORTS.get(name)
+    assert "task 7" in text or report.death is Death.REFUSED
+    assert (report.node if report else "n17") in text
     commands = [line.removeprefix("  next: ") for line in text.splitlines() if line.startswith("  next: ")]
     assert commands
     assert all(command.startswith("pypoolparty ") for command in commands)
@@ -102,6 +115,22 @@ def test_what_is_recognised(name):
     """An environment that does not fit is told as what it is, and nothing is made up about others."""
     found = advice.diagnosis(REPORTS[name])
     assert (DIAGNOSED[name] in found) if name in DIAGNOSED else (found == "")
+
+
+@pytest.mark.parametrize("name", RAISED)
+def test_what_a_raise_means(name):
+    """It is only told where there is something to tell."""
+    assert (name in ("raised", "raised-no-file")) == (advice.meaning_of_raise(RAISED[name]) == "")
+
+
+def test_function_to_mend_is_named():
+    """A function of a script has to be given anew once it is mended."""
+    function = advice.function_to_mend({"function": "my run.py:simulate"})
+    note = advice.note_on_raise(ValueError(), 7, "", WORK_DIR, function)
+    assert "task 7 has raised this\n" in note
+    assert f"resume '{WORK_DIR}' --redo-raised --func 'my run.py:simulate'" in note
+    assert "" == advice.function_to_mend({"function": "package.module:simulate"})
+    assert "" == advice.function_to_mend({})
 
 
 def test_module_that_is_missing_on_the_node(tmp_path, monkeypatch):
@@ -158,6 +187,6 @@ def test_python_of_another_version_on_the_node(tmp_path):
 if __name__ == "__main__":
     for stale in TEXTS.iterdir():
         stale.unlink()
-    for known in REPORTS:
+    for known in (*REPORTS, *RAISED):
         (TEXTS / f"{known}.txt").write_text(text_of(known))
-    sys.exit(f"{len(REPORTS)} texts written to {TEXTS}: read what changed before it is committed")
+    sys.exit(f"{len(REPORTS) + len(RAISED)} texts written to {TEXTS}: read what changed before it is committed")

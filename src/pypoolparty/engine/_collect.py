@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .. import payload
+from ..advice import function_to_mend, note_on_raise
 from ..events import Event, Greeted, Left, Merged, TaskDied
 from ..ledger import Ledger
 from ..policy import Policy
 from ..states import Death, Outcome, Report
 from ..work_dir import Record, RecordKind, Segment, WorkDir
 
-__all__ = ["Harvest", "harvest", "without_noise"]
+__all__ = ["Harvest", "harvest", "returned", "told_exception", "without_noise"]
 
 Delivery = tuple[int, bool, Any]
 
@@ -79,14 +80,34 @@ def _keep(record: Record, found: Harvest, ledger: Ledger, work_dir: WorkDir) -> 
     found.rows.append(record.stat[:-1] + b",%d\n" % attempt)
     if record.kind == RecordKind.RETURNED:
         found.outcomes.append((itask, Outcome.RETURNED))
-        try:
-            found.deliveries.append((itask, True, payload.loads(record.value)))
-        except Exception as error:
-            found.deliveries.append((itask, False, error))
+        found.deliveries.append(returned(itask, record.value, work_dir))
     else:
         found.outcomes.append((itask, Outcome.RAISED))
-        raised = payload.load_exception(record.value, itask, work_dir.path)
+        raised = told_exception(record.value, itask, _node_of(record), work_dir)
         found.deliveries.append((itask, False, raised))
+
+
+def returned(itask: int, data: bytes, work_dir: WorkDir) -> Delivery:
+    """Load what a task has returned; if that fails, this is its exception."""
+    try:
+        return itask, True, payload.loads(data)
+    except Exception as error:
+        path = work_dir.path
+        payload.add_note(error, f"the value of task {itask} can not be loaded here; its bytes are kept in {path!r}")
+        return itask, False, error
+
+
+def told_exception(data: bytes, itask: int, node: str, work_dir: WorkDir) -> BaseException:
+    """Rebuild the exception that a task raised, with a note of where that was, and of what to do."""
+    error = payload.load_exception(data, itask, work_dir.path)
+    function = function_to_mend(work_dir.session)
+    payload.add_note(error, note_on_raise(error, itask, node, work_dir.path, function))
+    return error
+
+
+def _node_of(record: Record) -> str:
+    fields = record.stat.decode(errors="replace").split(",")
+    return fields[5] if len(fields) > 5 else ""
 
 
 def _retried(record: Record, segment: Segment, ledger: Ledger, work_dir: WorkDir, policy: Policy) -> TaskDied | None:

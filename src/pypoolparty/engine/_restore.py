@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .. import payload
 from ..chunks import tasks_of
 from ..errors import TaskRaised
 from ..events import Closed, Event, GaveUp, Planned, from_line
 from ..ledger import Ledger
 from ..states import Outcome
-from ..work_dir import WorkDir
-from ._collect import Delivery
+from ..work_dir import Look, WorkDir
+from ._collect import Delivery, returned, told_exception
 
 __all__ = ["restore"]
 
@@ -23,12 +22,16 @@ def restore(work_dir: WorkDir, n_tasks: int, now: float) -> tuple[Ledger, list[D
     """
     ledger = Ledger(n_tasks)
     deliveries: list[Delivery] = []
+    raised: dict[int, bytes] = {}
     for itask, data in work_dir.read_reduced("results"):
         if ledger.record(itask, Outcome.RETURNED):
-            deliveries.append(_returned(itask, data))
+            deliveries.append(returned(itask, data, work_dir))
     for itask, data in work_dir.read_reduced("exceptions"):
         if ledger.record(itask, Outcome.RAISED):
-            deliveries.append((itask, False, payload.load_exception(data, itask, work_dir.path)))
+            raised[itask] = data
+    nodes = {int(row[0]): row[5] for row in Look(work_dir.path).rows(raised)} if raised else {}
+    for itask, data in raised.items():
+        deliveries.append((itask, False, told_exception(data, itask, nodes.get(itask, ""), work_dir)))
     for line in work_dir.journal():
         if line.get("event") == "NotPicklable":
             deliveries += [_never_sent(itask, work_dir) for itask in tasks_of(line["tasks"]) if _refuse(ledger, itask)]
@@ -39,13 +42,6 @@ def restore(work_dir: WorkDir, n_tasks: int, now: float) -> tuple[Ledger, list[D
             ledger.apply(event, now)
     ledger.forgive()
     return ledger, deliveries
-
-
-def _returned(itask: int, data: bytes) -> Delivery:
-    try:
-        return itask, True, payload.loads(data)
-    except Exception as error:
-        return itask, False, error
 
 
 def _refuse(ledger: Ledger, itask: int) -> bool:

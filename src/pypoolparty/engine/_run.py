@@ -336,7 +336,7 @@ class MapRun:
                 stderr = self.work_dir.raw_stderr(self.scheduler.label(action.submission, k))
                 job_id = batch.elements[k].job_id
                 own = [job for job in accounts if job.job_id == job_id and job.element in (None, k)]
-                report = refine(report, own, stderr)
+                report = refine(report, own, stderr, batch.elements[k].has_greeted)
             self._apply(Ended(action.submission, k, claimed.get(k, []), report), now)
             if report is not None:
                 self.options.say(f"a queue-job died: {report.death.value}, {'; '.join(report.evidence)}")

@@ -90,6 +90,7 @@ class WorkDir:
         self._unlogged = bytearray()
         self._probes = 0
         self._lock = DriverLock(self.layout.lock)
+        self.session: Mapping[str, Any] = {}
         self._spool_seen = 0
         self._discarded: set[str] = set()
         self.asked_to_end = ""
@@ -121,8 +122,9 @@ class WorkDir:
         WorkDirError
             For instance if there is no room on the disk.
         """
-        read_session(path)
+        session = read_session(path)
         work_dir = cls(path)
+        work_dir.session = session
         try:
             work_dir._lock.acquire()
         except OSError as error:
@@ -148,6 +150,7 @@ class WorkDir:
         self._write(self.layout.environment, _to_json(new.environment))
         self._write(self.layout.function, new.function)
         self._write(self.layout.library, library_zip())
+        self.session = new.session
         self._write(self.layout.session, _to_json({"format_version": FORMAT_VERSION, **new.session}))
 
     def replace_function(self, change: Callable[[bytes], bytes]) -> None:
