@@ -1,17 +1,12 @@
 """``doctor``: what is fine is told, and what is not, with what to type."""
 
 import os
-import subprocess
 import sys
 
 import pytest
 
 from pypoolparty.testing import FailCall, Stuck
-
-WRAPPER = """#!/bin/sh
-# A node on which the folder is another, empty one.
-exec /usr/bin/unshare --mount /bin/sh -c '/bin/mount -t tmpfs none "$0" && exec "$@"' "{folder}" "{python}" "$@"
-"""
+from tests.hidden import python_without
 
 
 @pytest.fixture(autouse=True)
@@ -92,13 +87,9 @@ def test_bad_python_on_the_node(invoke_json, only_dummies):
 
 def test_work_dir_that_is_not_visible_on_the_node(invoke_json, only_dummies, own_folder):
     """A node on which the folder is empty is told as that."""
-    if os.getuid() or subprocess.run(["/usr/bin/unshare", "--mount", "/bin/true"]).returncode:
-        pytest.skip("only root may mount")
     parent = own_folder / "scratch"
     parent.mkdir()
-    wrapper = own_folder / "python-on-the-node"
-    wrapper.write_text(WRAPPER.format(folder=parent, python=sys.executable))
-    wrapper.chmod(0o755)
+    wrapper = python_without(parent, own_folder / "python-on-the-node")
     words = ["--pool", "slurm.array", "--work-dir", parent, "--set", f"python_path={wrapper}"]
     document = invoke_json("doctor", *words, code=1)
     assert "NotVisible" == document["canary"]["cause"]

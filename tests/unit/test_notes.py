@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import socket
 import sys
 import traceback
 from multiprocessing.pool import RemoteTraceback
@@ -79,10 +80,11 @@ def failing(func, folder, **arguments):
     ],
 )
 def test_exception_that_lets_nobody_set_anything(func, kind, tmp_path):
-    """It stays what it is, with the remote traceback as its cause."""
+    """It stays what it is, with the remote traceback as its cause, and says of which task it is."""
     error, _ = failing(func, tmp_path)
     assert kind is type(error)
     assert RemoteTraceback is type(error.__cause__)
+    assert f"task 0 has raised this on {socket.gethostname()}\n" in shown(error)  # before 3.11 it is with the cause
 
 
 @pytest.mark.parametrize("func", [raise_frozen, raise_frozen_but_loaded])
@@ -98,6 +100,7 @@ def test_value_that_can_not_be_loaded_here_is_kept(tmp_path, monkeypatch):
     """It is told as that, and is not thrown away with the work_dir: once it can be loaded, it is there."""
     error, work_dir = failing(make_unloadable, tmp_path)
     assert "there is no such thing here" in str(error)
+    assert not HAS_NOTES or "the value of task 0 can not be loaded here" in shown(error)
     assert "there is no such thing here" in str(pypoolparty.load(work_dir).exceptions[0])
     monkeypatch.setenv("UNLOADABLE_IS_MENDED", "1")
     [pid] = pypoolparty.resume(work_dir)
