@@ -510,6 +510,17 @@ class Capture:
         return data
 
 
+class _Unpickler(pickle.Unpickler):  # type: ignore[name-defined,misc]
+    def __init__(self, stream: Any, pickler: Pickler) -> None:
+        super().__init__(stream)
+        self.pickler = pickler
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module.partition(".")[0] == "cloudpickle":
+            self.pickler.import_cloudpickle()
+        return super().find_class(module, name)
+
+
 class Pickler:
     """Bytes to and from objects; brings cloudpickle only where it is needed."""
 
@@ -529,6 +540,10 @@ class Pickler:
                 import cloudpickle
             self.cloudpickle = cloudpickle
         return self.cloudpickle
+
+    def load(self, stream: Any) -> Any:
+        """Load from a file, of which there is no other copy in memory: a function may close over much."""
+        return _Unpickler(stream, self).load()
 
     def loads(self, data: bytes) -> Any:
         if self.cloudpickle is None and b"cloudpickle" in data:
@@ -741,7 +756,7 @@ class Child:
 def load_function(job: Job, pickler: Pickler) -> tuple[Any, ...]:
     """Return the function, the initializer and its arguments."""
     with os.fdopen(open_own(os.path.join(job.work_dir, "function.pickle")), "rb") as stream:
-        loaded: tuple[Any, ...] = pickler.loads(stream.read())
+        loaded: tuple[Any, ...] = pickler.load(stream)
     return loaded
 
 
