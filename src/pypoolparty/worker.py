@@ -569,8 +569,8 @@ class Pickler:
 
             return RAISED, self.dump_exception(MaybeEncodingError(error, value))
 
-    def dump_exception(self, error: BaseException) -> bytes:
-        """Return the bytes of an exception: itself, what it can be rebuilt from, and texts."""
+    def dump_exception(self, error: BaseException, **more: str) -> bytes:
+        """Return the bytes of an exception: itself, what it can be rebuilt from, and texts; and what else is told."""
         import traceback
 
         trace = error.__traceback__
@@ -583,6 +583,7 @@ class Pickler:
             "traceback": "".join(lines),
             "pickle": self._try_dumps(error),
             "parts": self._try_dumps((type(error), error.args, vars(error))),
+            **more,
         }
         if described["pickle"] is None and described["parts"] is None:
             described["pickle"] = self._stand_in(error)
@@ -645,7 +646,7 @@ class Child:
             self._load()
         except BaseException as error:
             self._flush_streams()
-            value = self.pickler.dump_exception(error)
+            value = self.pickler.dump_exception(error, host=self.job.node)
             err = other_python(self.job) + self.err.take()
             self.segments.append(DIED, NONE & (2**64 - 1), b"", value, self.out.take(), err)
             return NOT_LOADED

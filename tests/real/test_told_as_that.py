@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import resource
 import shutil
 import signal
 import sys
@@ -23,7 +24,8 @@ ENVIRONMENT = ("pypoolparty doctor", "pypoolparty logs {} 0 --stderr", "pypoolpa
 
 
 def segfault(number: int) -> int:
-    """Kill the own process."""
+    """Kill the own process, and leave no picture of it on the disk."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.kill(os.getpid(), signal.SIGSEGV)
     return number
 

@@ -137,7 +137,8 @@ def _report_of(record: Record) -> Report:
     tail = without_noise(record.err)[-4096:].decode(errors="replace")
     if "traceback" in said:
         evidence = "the worker could not load the function or run the initializer"
-        return Report(Death.BAD_ENVIRONMENT, evidence=(evidence,), stderr_tail=tail + said["traceback"])
+        node, words = said.get("host", ""), tail + said["traceback"]
+        return Report(Death.BAD_ENVIRONMENT, node, evidence=(evidence,), stderr_tail=words)
     death = Death.OUT_OF_MEMORY if said["oom"] else Death.CRASHED
     evidence = "its supervisor saw its process die"
     if said["oom"]:
