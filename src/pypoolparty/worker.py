@@ -510,7 +510,7 @@ class Capture:
         return data
 
 
-class _Unpickler(pickle.Unpickler):  # type: ignore[name-defined,misc]
+class _Unpickler(pickle.Unpickler):
     def __init__(self, stream: Any, pickler: Pickler) -> None:
         super().__init__(stream)
         self.pickler = pickler

@@ -9,7 +9,7 @@ from ..errors import TaskRaised
 from ..events import Closed, Event, GaveUp, Planned, from_line
 from ..ledger import Ledger
 from ..states import Outcome
-from ..work_dir import Look, WorkDir
+from ..work_dir import WorkDir
 from ._collect import Delivery, returned, told_exception
 
 __all__ = ["restore"]
@@ -29,7 +29,7 @@ def restore(work_dir: WorkDir, n_tasks: int, now: float) -> tuple[Ledger, list[D
     for itask, data in work_dir.read_reduced("exceptions"):
         if ledger.record(itask, Outcome.RAISED):
             raised[itask] = data
-    nodes = {int(row[0]): row[5] for row in Look(work_dir.path).rows(raised)} if raised else {}
+    nodes = work_dir.nodes_of(raised)
     for itask, data in raised.items():
         deliveries.append((itask, False, told_exception(data, itask, nodes.get(itask, ""), work_dir)))
     for line in work_dir.journal():

@@ -10,7 +10,7 @@ from typing import Any
 from ..payload import text_of_exception
 from ._layout import Layout
 from ._lock import Holder, holder_of
-from ._reduced import find_in, read_reduced, tasks_in
+from ._reduced import find_in, read_reduced, rows_of, tasks_in
 from ._safety import open_checked, read_session
 from ._spool import RecordKind, Segment, read_segment
 
@@ -89,17 +89,7 @@ class Look:
 
     def rows(self, itasks: Collection[int]) -> Iterator[list[str]]:
         """Yield the rows of ``tasks.stats.csv`` of some tasks: strings, in the order of its header."""
-        if not itasks:
-            return
-        wanted = {b"%d" % itask for itask in itasks}
-        try:
-            stream = open(self.layout.stats, "rb")
-        except FileNotFoundError:
-            return
-        with stream:
-            for line in stream:
-                if line.partition(b",")[0] in wanted and line.endswith(b"\n"):
-                    yield line.decode(errors="replace").rstrip("\n").split(",")
+        yield from rows_of(self.layout.stats, itasks)
 
     def claimed_by(self, table: int, ichunk: int) -> str:
         """Return the name of the worker that has claimed a chunk; empty if none has."""

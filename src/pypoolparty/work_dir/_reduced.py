@@ -11,7 +11,7 @@ import os
 import struct
 import sys
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from zlib import crc32
 
 from ..archive import Archive, Member, open_private, read_member, scan
@@ -142,6 +142,21 @@ def _unpack_block(data: bytes) -> Iterator[tuple[int, bytes]]:
         itask, size = numbers[2 * k], numbers[2 * k + 1]
         yield itask, data[position : position + size]
         position += size
+
+
+def rows_of(path: str, itasks: Collection[int]) -> Iterator[list[str]]:
+    """Yield the rows of ``tasks.stats.csv`` of some tasks: strings, in the order of its header."""
+    if not itasks:
+        return
+    wanted = {b"%d" % itask for itask in itasks}
+    try:
+        stream = open(path, "rb")
+    except FileNotFoundError:
+        return
+    with stream:
+        for line in stream:
+            if line.partition(b",")[0] in wanted and line.endswith(b"\n"):
+                yield line.decode(errors="replace").rstrip("\n").split(",")
 
 
 class Stats:

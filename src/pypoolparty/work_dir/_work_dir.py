@@ -10,7 +10,7 @@ import shutil
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.abc import InspectLoader
 from importlib.util import MAGIC_NUMBER
@@ -23,7 +23,7 @@ from ..payload import library_zip, text_of_exception
 from ._layout import FORMAT_VERSION, Layout
 from ._lock import DriverLock
 from ._look import CANCEL, read_journal
-from ._reduced import FEW_TASKS, Reduced, Stats, read_reduced
+from ._reduced import FEW_TASKS, Reduced, Stats, read_reduced, rows_of
 from ._safety import open_checked, read_session
 from ._spool import Record, Segment, read_segment
 from ._tasks import TasksWriter
@@ -395,6 +395,10 @@ class WorkDir:
         """Yield itask and data of one of the archives: results, exceptions, stdout or stderr."""
         suffix = "pickle" if name in ("results", "exceptions") else "txt"
         return read_reduced(self.layout.reduced(name), suffix)
+
+    def nodes_of(self, itasks: Collection[int]) -> dict[int, str]:
+        """Return where tasks ran, of those that have an outcome."""
+        return {int(row[0]): row[5] for row in rows_of(self.layout.stats, itasks)}
 
     @property
     def has_stderr(self) -> bool:
