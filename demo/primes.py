@@ -1,8 +1,8 @@
 """The main job: count the primes below a limit, in pieces, on a pool, and check the answer.
 
-python demo/primes.py                                on this machine
-python demo/primes.py --pool slurm.array             on a Slurm cluster
-python demo/primes.py --pool multiprocessing         the same with the standard library
+    python demo/primes.py                                on this machine
+    python demo/primes.py --pool slurm.array             on a Slurm cluster
+    python demo/primes.py --pool multiprocessing         the same with the standard library
 """
 
 import argparse
