@@ -398,7 +398,8 @@ class WorkDir:
 
     def nodes_of(self, itasks: Collection[int]) -> dict[int, str]:
         """Return where tasks ran, of those that have an outcome."""
-        return {int(row[0]): row[5] for row in rows_of(self.layout.stats, itasks)}
+        # A row that was damaged is no reason not to go on.
+        return {int(row[0]): row[5] for row in rows_of(self.layout.stats, itasks) if len(row) > 5}
 
     @property
     def has_stderr(self) -> bool:
