@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import threading
 import time
 import warnings
@@ -447,10 +446,6 @@ class BasePool:
         result = MapResult(n, returns_errors=on_error == "return")
         result.work_dir = path
         setting = self._setting
-        setting.options.announce(
-            f"resuming {path}: {ledger.n_done} of {n} tasks are done; "
-            f"to watch it: pypoolparty watch {shlex.quote(path)}"
-        )
         policy = replace(setting.policy, chunksize=session.get("chunksize") or setting.policy.chunksize)
         run = MapRun(opened, ledger, policy, setting.options, setting.scheduler, result, driver.clock)
         if setting.progress:

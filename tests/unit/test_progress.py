@@ -186,6 +186,17 @@ def test_resumed_map_begins_with_what_is_done(tmp_path):
     assert "resume: 3 of 3 tasks done (100 %)" in err
 
 
+def test_resumed_map_tells_once_how_to_watch_it(tmp_path):
+    """What is submitted then has a line, without the words that are there already."""
+    with pypoolparty.local.Pool(2, work_dir=tmp_path / "first", keep_work_dir=True) as pool:
+        pool.map(int, ["1", "one"], on_error="return")
+    [work_dir] = (tmp_path / "first").iterdir()
+    err = run(tmp_path, {"progress": True}, f"pool.resume({str(work_dir)!r}, redo_raised=True, func=len)")
+    first, second, *_ = err.splitlines()
+    assert f"[pypoolparty] resuming {work_dir}: 1 of 2 tasks are done; to watch it:" in first
+    assert re.fullmatch(r"\[pypoolparty\] submitted 1 queue-job to this machine: local-\S+", second)
+
+
 # ---------------------------------------------------------------------- to a terminal
 
 

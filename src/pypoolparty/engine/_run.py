@@ -82,7 +82,7 @@ class MapRun:
         self._is_broken = False
         self._cancellations: list[Cancellation] = []
         self._has_failures = False
-        self._is_announced = False
+        self._is_announced = self._is_submitted = False
         self.watch: Watch = Unwatched()
         self.share(Budget())
 
@@ -108,6 +108,7 @@ class MapRun:
     def welcome_back(self, deliveries: list[Delivery]) -> None:
         """Deliver what an earlier main process has left."""
         self._has_failures = any(not success for _, success, _ in deliveries)
+        self._announce(f"resuming {self.work_dir.path}: {self.ledger.n_done} of {self.ledger.n} tasks are done")
         self.work_dir.log({"event": "Resumed", "done": self.ledger.n_done})
         self._rescue_of_ended()
         left = lingering(self.ledger, self.policy.is_array)
@@ -295,16 +296,19 @@ class MapRun:
             self._tell_of_submission(n, ids)
 
     def _tell_of_submission(self, n: int, ids: str) -> None:
-        words = f"{n} queue-job{'s' * (n != 1)} to {self.scheduler.name}: {ids}"
-        if self._is_announced:
-            self.options.say(f"submitted {words}")
-            return
+        words = f"submitted {n} queue-job{'s' * (n != 1)} to {self.scheduler.name}: {ids}"
+        if not self._is_announced:
+            self._announce(f"{self.ledger.n} task{'s' * (self.ledger.n != 1)}; {words}; work_dir: {self.work_dir.path}")
+        elif not self._is_submitted:
+            self.options.announce(words)
+        else:
+            self.options.say(words)
+        self._is_submitted = True
+
+    def _announce(self, words: str) -> None:
+        """Say first of all what this map is, and how to watch it."""
         self._is_announced = True
-        path = self.work_dir.path
-        self.options.announce(
-            f"{self.ledger.n} task{'s' * (self.ledger.n != 1)}; submitted {words}; work_dir: {path}; "
-            f"to watch it: pypoolparty watch {shlex.quote(path)}"
-        )
+        self.options.announce(f"{words}; to watch it: pypoolparty watch {shlex.quote(self.work_dir.path)}")
 
     def _inspect(self, action: Inspect, now: float) -> bool:
         """Find out why queue-jobs died, then see what they have left undone."""

@@ -43,7 +43,7 @@ def _group(group: FailureGroup, is_open: bool) -> str:
         f'<summary><span class="cause">{escaped(group.cause)}</span>'
         f'<span class="n">{count(len(group.tasks), "task")} {how}</span>'
         f'<span class="message">{escaped(message)}</span></summary>\n<div class="body">'
-        f'<p class="small">Tasks {escaped(tasks)}{where}</p>'
+        f'<p class="small">Task{"s" * (len(group.tasks) != 1)} {escaped(tasks)}{where}</p>'
         + (f"<h4>Evidence</h4><ul class='small'>{evidence}</ul>" if evidence else "")
         + preformatted(f"Traceback of task {group.example}", group.traceback)
         + ("" if group.stderr_tail == group.traceback else preformatted("The last of its stderr", group.stderr_tail))

@@ -127,11 +127,18 @@ def _tiles(facts: Facts) -> str:
     cells += [
         ("queue-jobs", count(facts.n_started), f"on {count(facts.n_hosts, 'host')}", ""),
         ("core-time held", _hours(costs.held), f"{share(costs.busy, costs.held)} with tasks running", ""),
-        ("CPU efficiency", share(costs.cpu, costs.busy), "while tasks ran", ""),
+        ("CPU efficiency", *_efficiency(facts), ""),
         ("longest task", duration(facts.seconds.most), f"median {duration(facts.seconds.median)}", ""),
         ("peak memory", amount(facts.memory.most), "of a single worker", ""),
     ]
     return tiles(cells)
+
+
+def _efficiency(facts: Facts) -> tuple[str, str]:
+    """Return it, and what it is of: clocks of CPU time are too coarse for tasks that take no time."""
+    if facts.n_rows and not facts.efficiency.n:
+        return "?", "tasks are too short to tell"
+    return share(facts.costs.cpu, facts.costs.busy), "while tasks ran"
 
 
 def _hours(hours: float) -> str:
@@ -189,8 +196,9 @@ def _timeline(facts: Facts, figures: dict[str, Any]) -> str:
 def _activity(facts: Facts, figures: dict[str, Any]) -> str:
     load = facts.load
     figures["activity"] = activity_figure(load)
+    held, waiting = round(max(load.held)), round(max(load.waiting))
     words = (
-        f"At the most {max(load.held):,.0f} cores held and {max(load.waiting):,.0f} queue-jobs waiting at a time; "
+        f"At the most {count(held, 'core')} held and {count(waiting, 'queue-job')} waiting at a time; "
         f"means of {duration(load.width)} each."
     )
     return _card(
