@@ -211,7 +211,7 @@ class BasePool:
         """
         values: list[Any] = self.map_async(
             func, iterable, chunksize, on_error=on_error, weights=weights, report=report
-        ).get()
+        ).get_or_cancel()
         return values
 
     def map_async(
@@ -252,7 +252,7 @@ class BasePool:
         """Return ``[func(*task) for task in iterable]``, computed in queue-jobs. See `map`."""
         values: list[Any] = self.starmap_async(
             func, iterable, chunksize, on_error=on_error, weights=weights, report=report
-        ).get()
+        ).get_or_cancel()
         return values
 
     def starmap_async(
@@ -414,7 +414,7 @@ class BasePool:
         StillInUse
             If another main process works on it.
         """
-        values: list[Any] = self.resume_async(work_dir, redo_raised, on_error, func).get()
+        values: list[Any] = self.resume_async(work_dir, redo_raised, on_error, func).get_or_cancel()
         return values
 
     def resume_async(

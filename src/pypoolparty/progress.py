@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import os
 import queue
 import sys
@@ -166,6 +167,8 @@ class Progress:
         self._thread: threading.Thread | None = None
         self._is_over = Latch()
         self._has_ended = False
+        # Of the user's call: by it a notebook knows the cell below which the bar belongs.
+        self._context = contextvars.copy_context()
 
     def is_due(self, now: float) -> bool:
         """Whether it wants to know how the map stands."""
@@ -189,7 +192,9 @@ class Progress:
     def _put(self, item: tuple[Standing, float] | None) -> None:
         self._items.put(item)
         if self._thread is None:
-            self._thread = threading.Thread(target=self._paint, name="pypoolparty-progress", daemon=True)
+            self._thread = threading.Thread(
+                target=self._context.run, args=(self._paint,), name="pypoolparty-progress", daemon=True
+            )
             try:
                 self._thread.start()
             except RuntimeError:

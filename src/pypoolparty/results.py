@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from multiprocessing import TimeoutError
 from typing import Any, Protocol
 
+from .errors import PoolPartyError
 from .latch import Latch
 from .payload import add_note
 
@@ -160,12 +161,37 @@ class MapResult(AsyncResult):
     ) -> None:
         super().__init__(callback, error_callback)
         self.work_dir = ""
+        self.asked_to_end: BaseException | None = None
         self._n, self._returns_errors = n, returns_errors
         self._values: list[Any] = [None] * n
         self._n_open = n
         self._errors: dict[int, BaseException] = {}
         if not n:
             self._complete(True, [])
+
+    def cancel(self) -> bool:
+        """End this map, and no other of its pool: its queue-jobs are cancelled, and waiting for it raises.
+
+        What is finished is kept; `pypoolparty.resume` goes on from there.
+
+        Returns
+        -------
+        bool
+            False if it was too late: the call has completed.
+        """
+        if self.ready():
+            return False
+        self.asked_to_end = PoolPartyError("the map was cancelled")
+        return True
+
+    def get_or_cancel(self) -> Any:
+        """Return what `get` does, for a call whose result nobody else has: interrupted, the map is ended, too."""
+        try:
+            self.wait()
+        except BaseException:
+            self.cancel()
+            raise
+        return self.get()
 
     def deliver(self, outcomes: list[Delivery]) -> None:
         """Take outcomes; those that come after a failure of all are too late."""
@@ -209,6 +235,7 @@ class ApplyBatch:
     def __init__(self, results: Sequence[TakesOutcome]) -> None:
         self._results: list[TakesOutcome | None] = list(results)
         self.work_dir = ""
+        self.asked_to_end: BaseException | None = None
 
     def deliver(self, outcomes: list[Delivery]) -> None:
         """Hand each outcome to its result; those that come after a failure of all are too late."""
@@ -308,6 +335,7 @@ class WaveSink:
         self._iterator, self._base = iterator, base
         self._open = set(range(n))
         self.work_dir = ""
+        self.asked_to_end: BaseException | None = None
 
     def deliver(self, outcomes: list[Delivery]) -> None:
         """Hand outcomes to the iterator; those that come after a failure of all are too late."""

@@ -1,13 +1,15 @@
 """Tasks that end their process, pools that end too early, and main processes that are interrupted."""
 
 import functools
+import os
 import signal
+import threading
 
 import pytest
 
 import pypoolparty
 from tests.contract import functions as f
-from tests.contract.helpers import number_of_marks, wait_until
+from tests.contract.helpers import number_of_marks, one_session_in, open_gate, processes_about, wait_until
 
 pytestmark = [pytest.mark.beyond, pytest.mark.leaves_work_dir]
 
@@ -108,3 +110,39 @@ def test_interrupted_main_process(run_script, system, tmp_path):
         _, err = process.communicate(timeout=60)
     assert "KeyboardInterrupt" in err
     assert process.returncode != 0
+
+
+@pytest.mark.cheap
+def test_cancelled_map(pool, folder, tmp_path):
+    """One map is ended, and no other of its pool; what it leaves can be gone on with."""
+    result = pool.map_async(functools.partial(f.leave_mark_and_wait, str(tmp_path)), range(2), chunksize=1)
+    wait_until(lambda: number_of_marks(tmp_path, "begun-"), "the first task", timeout=60)
+    other = pool.map_async(f.square, range(3))
+    assert result.cancel()
+    with pytest.raises(pypoolparty.errors.PoolPartyError, match="the map was cancelled"):
+        result.get(60)
+    assert not result.cancel()
+    assert [0, 1, 4] == other.get(60)
+    assert not other.cancel()
+    open_gate(tmp_path)
+    assert [0, 1] == pool.resume(result.work_dir)
+
+
+@pytest.mark.cheap
+def test_interrupted_map(pool, folder, tmp_path):
+    """Ctrl-C in a `map` ends it also where the program goes on; its pool can be used, and the map be resumed."""
+
+    def interrupt():
+        wait_until(lambda: number_of_marks(tmp_path, "begun-"), "the first task", timeout=60)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        pool.map(functools.partial(f.leave_mark_and_wait, str(tmp_path)), range(2), chunksize=1)
+    thread.join()
+    session = one_session_in(folder)
+    wait_until(lambda: not processes_about(session), lambda: f"the end of {processes_about(session)}")
+    assert [0, 1, 4] == pool.map(f.square, range(3))
+    open_gate(tmp_path)
+    assert [0, 1] == pool.resume(session)

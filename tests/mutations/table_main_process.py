@@ -6,6 +6,8 @@ SECTION = "The main process"
 FOUND = "tests/chaos/test_found.py"
 COMMANDS = "tests/cli/test_going_on.py"
 PROGRAMS = "tests/unit/test_main_process.py"
+RESULTS = "tests/unit/test_results.py"
+CONTRACT = "tests/contract/test_beyond_faults.py"
 
 
 def of(row: str, file: str, old: str, new: str, *tests: str) -> Mutation:
@@ -100,8 +102,8 @@ MUTATIONS = [
     of(
         "you end its map from elsewhere, by `pypoolparty cancel`",
         "engine/_run.py",
-        "        if self.work_dir.asked_to_end and self._finishing_since is None:\n",
-        "        if False:\n",
+        "        elif self.work_dir.asked_to_end and self._finishing_since is None:\n",
+        "        elif False:\n",
         f"{COMMANDS}::test_cancel_of_a_live_map",
     ),
     of(
@@ -124,5 +126,19 @@ MUTATIONS = [
         "        look.take_back(asking)\n    return False\n",
         "        look.take_back(asking)\n    return True\n",
         f"{COMMANDS}::test_cancel_of_a_main_process_that_does_not_react",
+    ),
+    of(
+        "Ctrl-C in a `map`, and the program goes on, as a notebook does",
+        "results.py",
+        "            self.cancel()\n            raise\n",
+        "            raise\n",
+        f"{RESULTS}::test_interrupted_while_waiting_for_a_map",
+    ),
+    of(
+        "you end one map of several, by `result.cancel()`",
+        "engine/_run.py",
+        "        if self.sink.asked_to_end is not None:\n",
+        "        if False:\n",
+        f"{CONTRACT}::test_cancelled_map[local]",
     ),
 ]

@@ -9,6 +9,7 @@ LEDGER = "tests/unit/test_ledger.py"
 FOUND = "tests/chaos/test_found.py"
 PROMISES = "tests/unit/test_promises.py"
 LINGERING = "tests/unit/test_lingering.py"
+CAUSE = "tests/unit/test_cause.py"
 
 
 def of(row: str, file: str, old: str, new: str, *tests: str) -> Mutation:
@@ -224,5 +225,13 @@ MUTATIONS = [
         "                    self._whereabouts[Origin.of(job_id)] = at",
         "                    pass",
         f"{LINGERING}::test_guests_of_a_dead_main_process",
+    ),
+    of(
+        "it ends before its worker began, and its stderr says that python, the work_dir or a module is not there; "
+        "Grid Engine knows no more",
+        "cause.py",
+        "    if sign:\n",
+        "    if False:\n",
+        f"{CAUSE}::test_queue_job_without_a_worker",
     ),
 ]

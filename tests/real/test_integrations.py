@@ -9,6 +9,7 @@ import pytest
 
 import pypoolparty
 from tests.integrations import problems
+from tests.integrations.notebooks import notebook_in, raised, written
 from tests.real.pools import pool_on
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
@@ -23,6 +24,25 @@ def test_executor(slurm_cluster: Any, tmp_path: Path, monkeypatch: pytest.Monkey
         futures = {executor.submit(pow, 2, k): 2**k for k in range(20)}
         assert all(future.result() == futures[future] for future in concurrent.futures.as_completed(futures, 120))
     assert 1 == len(list((tmp_path / "work").iterdir()))
+
+
+def test_notebook(slurm_cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function of a cell runs on Slurm, and the bar below the cell fills."""
+    for name, value in slurm_cluster.environment.items():
+        monkeypatch.setenv(name, value)
+    with notebook_in(tmp_path, monkeypatch) as notebook:
+        code = """
+import pypoolparty
+scale = 3
+pool = pypoolparty.slurm.array.Pool(2, progress=True, polling_interval=1.0)
+print(pool.map(lambda x: scale * x, range(4)))
+pool.close(); pool.join()
+"""
+        outputs = notebook.run(code)
+        assert "[0, 3, 6, 9]\n" == written(outputs, "stdout"), raised(outputs)
+        assert "[pypoolparty] 4 tasks; submitted 2 queue-jobs to Slurm: " in written(outputs)
+        [bar] = [one for one in outputs if one["output_type"] == "display_data"]
+        assert "4/4" in notebook.words(bar)
 
 
 def test_grid_search(slurm_cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -218,6 +218,7 @@ class Outcomes:
     found: dict = field(default_factory=dict)
     failure: BaseException | None = None
     work_dir: str = ""
+    asked_to_end: BaseException | None = None
 
     def deliver(self, outcomes):
         """Take outcomes."""

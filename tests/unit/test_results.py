@@ -91,6 +91,32 @@ def test_callbacks(outcome):
     assert [False] == seen_ready
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, TimeoutError])
+def test_interrupted_while_waiting_for_a_map(monkeypatch, error):
+    """Who alone waits for a map, and is interrupted, wants its end; `get` alone ends nothing."""
+
+    def wait(self, timeout=None):
+        raise error
+
+    monkeypatch.setattr(MapResult, "wait", wait)
+    result = MapResult(1)
+    with pytest.raises(error):
+        result.get()
+    assert result.asked_to_end is None
+    with pytest.raises(error):
+        result.get_or_cancel()
+    assert "the map was cancelled" == str(result.asked_to_end)
+
+
+def test_cancelling_comes_too_late():
+    """A map that is over is not ended."""
+    result = MapResult(1)
+    result.deliver([ok(0, 3)])
+    assert not result.cancel()
+    assert result.asked_to_end is None
+    assert [3] == result.get_or_cancel()
+
+
 def test_callback_that_fails(capsys):
     """Its failure is told, and is not the result's."""
     result, batch = apply_one(callback=lambda value: 1 / 0)

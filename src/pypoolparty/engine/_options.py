@@ -13,9 +13,18 @@ __all__ = ["Options", "Sink"]
 
 
 class Sink(Protocol):
-    """Where the outcomes of a map go: a result object."""
+    """Where the outcomes of a map go: a result object.
+
+    Attributes
+    ----------
+    work_dir : str
+        Of the map.
+    asked_to_end : Exception or None
+        What the map is to be ended with, once nobody wants its outcomes any more.
+    """
 
     work_dir: str
+    asked_to_end: BaseException | None
 
     def deliver(self, outcomes: list[Delivery]) -> None:
         """Take itask, whether it returned, and the value or exception, of each."""

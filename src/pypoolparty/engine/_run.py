@@ -142,7 +142,9 @@ class MapRun:
         self._take_answers()
         self._cancel_again(now)
         is_busy = self._collect(now)
-        if self.work_dir.asked_to_end and self._finishing_since is None:
+        if self.sink.asked_to_end is not None:
+            self.abort(self.sink.asked_to_end, keep=None)
+        elif self.work_dir.asked_to_end and self._finishing_since is None:
             self.abort(PoolPartyError(f"the map was cancelled from {self.work_dir.asked_to_end}"), keep=True)
         if self._finishing_since is not None:
             return self._finish(now) or is_busy
@@ -424,7 +426,7 @@ class MapRun:
 
     def abort(self, error: BaseException, keep: bool | None) -> None:
         """End the map as it is: what has no outcome gets `error`."""
-        if self.is_closed or self._is_broken or self.ledger.is_done:
+        if self.is_closed or self._is_broken or self._is_aborted or self.ledger.is_done:
             return  # it is just leaving
         self._has_failures = True
         self.keep = keep
