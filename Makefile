@@ -42,5 +42,5 @@ $(VENV)/.installed: pyproject.toml
 
 $(VENV)/.installed-for-tests: pyproject.toml
 	@tools/make-venv $(VENV) $(PYTHON)
-	@$(pip) --editable '.[test,lint,docs,examples,integrations]'
+	@$(pip) --editable '.[test,lint,docs,examples,integrations,peers]'
 	@touch $@ $(VENV)/.installed

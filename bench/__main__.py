@@ -11,14 +11,19 @@ VERBS = {
 }
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run one verb."""
+def make_parser() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Peers and ourselves, side by side.")
     verbs = parser.add_subparsers(required=True, dest="verb")
     for name, text in VERBS.items():
         importlib.import_module(f"bench.{name}").add_arguments(verbs.add_parser(name, help=text))
     verbs.add_parser("venvs", help="make the peers' virtual environments")
-    asked = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one verb."""
+    asked = make_parser().parse_args(arguments)
     if asked.verb == "venvs":
         venvs = importlib.import_module("bench.make_venvs")
         for name in venvs.names():

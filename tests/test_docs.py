@@ -9,8 +9,6 @@ from tests.docs.blocks import LANGUAGES, MARKERS, PAGES, ROOT, anchors_of, block
 from tests.ticking import ticking_dummies
 
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]
-# So rare has it to be that a block is not run.
-MOST_NOT_RUN = 0.35
 
 by_name = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
@@ -37,12 +35,27 @@ def test_blocks_are_understood(page):
         assert block.markers.get("not run", "a reason"), f"{block.where}: why not?"
 
 
-def test_most_blocks_are_run():
-    """It is rare that a block is not run, and the README has some that are."""
-    left_out = [block for block in BLOCKS if "not run" in block.markers]
+def test_all_blocks_are_run():
+    """None is left out but those that run the tests; most are run as a part of their page, some in the README."""
+    assert {"they run the tests"} == {block.markers["not run"] for block in BLOCKS if "not run" in block.markers}
     n_run = sum(block.is_run for block in BLOCKS)
-    assert len(left_out) < MOST_NOT_RUN * n_run, [block.where for block in left_out]
+    assert n_run > 5 * sum(bool(block.markers.get("run by")) for block in BLOCKS)
     assert any(block.is_run for block in blocks_of(ROOT / "README.md"))
+
+
+@pytest.mark.parametrize("named", sorted({block.run_by for block in BLOCKS if block.run_by}))
+def test_blocks_are_run_where_it_is_said(named):
+    """The test that runs what needs more than a folder is there."""
+    file, _, test = named.partition("::")
+    assert re.search(rf"^def {test}\(", (ROOT / file).read_text(), re.MULTILINE), named
+
+
+def test_extras_are_there():
+    """What a page installs with the package can be installed; pip itself would only warn."""
+    text = (ROOT / "pyproject.toml").read_text()
+    named = {name for page in PAGES for name in re.findall(r"pypoolparty\[(\w+)\]", page.read_text())}
+    assert {"examples", "report"} <= named
+    assert [] == [name for name in named if not re.search(rf"^{name} = \[", text, re.MULTILINE)]
 
 
 @by_name

@@ -28,7 +28,7 @@ def make_old(work_dir, seconds):
 
 def test_finished_maps_are_removed(invoke, finished):
     """Nobody is asked with --yes."""
-    assert "removed 1 work_dirs" in invoke("clean", parent_of(finished), "--yes").stdout
+    assert "removed 1 work_dir, " in invoke("clean", parent_of(finished), "--yes").stdout
     assert not os.path.exists(finished)
 
 

@@ -4,7 +4,7 @@ The blocks of a page are run in their order, each as a program of its own, all i
 ``qsub`` and their kin are the dummies. Comments in the lines before a block, which no reader sees, say what is special:
 
 - ``<!-- not run: REASON -->``
-- ``<!-- cli -->``, ``<!-- report -->``: calls the command line, or its ``report``; run where `RUN` says so
+- ``<!-- run by: FILE::TEST -->``: is run there, for it needs more than such a folder
 - ``<!-- continued -->``: goes on with the names of the python block before it
 - ``<!-- file: NAME -->``: is not run but written into the folder, for later blocks
 - ``<!-- fails -->``: ends with an exit code that is not 0
@@ -21,15 +21,18 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
-RUN = {"cli": True, "report": True}
-# Pages of which no block is run, and why.
-NOT_RUN_PAGES = {
-    ROOT / "docs" / "performance.md": "written by a program, with the commands that it took hours to run",
-    ROOT / "docs" / "cli.md": "its commands are of work_dirs that are not there; tests/cli/test_page.py reads them",
+# Pages of which all blocks are run elsewhere.
+RUN_BY = {
+    ROOT / "docs" / "performance.md": "tests/bench/test_page.py::test_commands_of_the_page",
+    ROOT / "docs" / "cli.md": "tests/cli/test_page.py::test_commands_run",
 }
 
+# Commands that are not there, and what keeps those that are from doing more than the pages need.
+STAND_INS = Path(__file__).parent / "stand_ins"
+HARMLESS = {"PIP_DRY_RUN": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+
 LANGUAGES = {"python", "sh", "text", "toml", "json", "yaml"}
-MARKERS = {"not run", "continued", "file", "fails", "prints", *RUN}
+MARKERS = {"not run", "run by", "continued", "file", "fails", "prints"}
 _FENCE = re.compile(r"^```(?P<language>\w*)$")
 _MARKER = re.compile(r"^<!-- (?P<name>[a-z ]+?)(?:: (?P<value>.+))? -->$")
 _END_OF_BLOCK = "=== the end of this block ==="
@@ -64,15 +67,20 @@ class Block:
         return f"{self.page}:{self.line}"
 
     @property
+    def run_by(self) -> str:
+        """The test that runs it; empty if that is the one of its page."""
+        return self.markers.get("run by") or RUN_BY.get(self.page, "")
+
+    @property
     def is_run(self) -> bool:
-        """Whether it is a program, and nothing speaks against it."""
-        is_program = self.language in ("python", "sh") and self.page not in NOT_RUN_PAGES
+        """Whether it is a program, and run as a part of its page."""
+        is_program = self.language in ("python", "sh")
         return is_program and not self.is_left_out and not {"file", "prints"} & set(self.markers)
 
     @property
     def is_left_out(self) -> bool:
-        """Whether there would be something to do about it, but it is not done."""
-        return "not run" in self.markers or any(name in self.markers and not runs for name, runs in RUN.items())
+        """Whether it is not run as a part of its page."""
+        return "not run" in self.markers or bool(self.run_by)
 
 
 def blocks_of(page: Path, text: str | None = None) -> list[Block]:
@@ -138,10 +146,9 @@ def _run(program: list[Block], folder: Path, environment: Mapping[str, str]) -> 
         script = folder / f".block-{first.line}.py"
         script.write_text(f"print({_END_OF_BLOCK!r}, flush=True)\n".join(block.code for block in program))
         argv = [sys.executable, str(script)]
-    path = os.pathsep.join([str(Path(sys.executable).parent), environment["PATH"]])
-    done = subprocess.run(
-        argv, cwd=folder, env={**environment, "PATH": path}, capture_output=True, text=True, timeout=120
-    )
+    path = os.pathsep.join([str(Path(sys.executable).parent), str(STAND_INS), environment["PATH"]])
+    environment = {**environment, **HARMLESS, "PATH": path}
+    done = subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
     said = f"{first.where} ends with {done.returncode}:\n{done.stdout}{done.stderr}"
     assert ("fails" in last.markers) == (done.returncode != 0), said
     return done.stdout.rpartition(f"{_END_OF_BLOCK}\n")[2]

@@ -50,7 +50,7 @@ def clean_command(folder: str | None, older_than: float | None, force: bool, yes
     def show(console: Console) -> None:
         for one in kept:
             console.print(f"kept: {one['work_dir']}: {one['reason']}", style="dim", markup=False, soft_wrap=True)
-        console.print(f"removed {len(removed)} work_dirs, {byte_size(n_bytes)}")
+        console.print(f"removed {len(removed)} work_dir{'s' * (len(removed) != 1)}, {byte_size(n_bytes)}")
 
     is_named_and_in_use = not removed and len(kept) == 1 and "in use" in kept[0]["reason"]
     return Answer(document, show, Exit.IN_USE if is_named_and_in_use else Exit.OK)
@@ -78,7 +78,8 @@ def _is_agreed(chosen: list[tuple[MapState, int]]) -> bool:
         click.echo(f"{state.work_dir}  ({words})", err=True)
     if wants_json():
         raise click.UsageError("with --json nobody is asked: say --yes to remove these")
-    return click.confirm(f"Remove these {len(chosen)} work_dirs for good?", err=True)
+    which = "this work_dir" if len(chosen) == 1 else f"these {len(chosen)} work_dirs"
+    return click.confirm(f"Remove {which} for good?", err=True)
 
 
 def _is_removed(path: str, kept: list[dict[str, Any]]) -> bool:
