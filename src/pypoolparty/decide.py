@@ -8,7 +8,7 @@ from .cause import DEATH_OF_STATE
 from .chunks import chunk_sizes, cut, runs_of, tasks_of, weighted_chunks
 from .events import Left
 from .ledger import Batch, Element, Ledger, Trace
-from .policy import Policy
+from .policy import Policy, Retry
 from .states import Death, JobState, Report
 
 __all__ = [
@@ -162,11 +162,21 @@ def _is_hopeless(itask: int, ledger: Ledger, policy: Policy) -> bool:
         return True
     mem_level, time_level = ledger.levels.get(itask, (0, 0))
     death = ledger.reports[itask].death
-    if death is Death.OUT_OF_MEMORY and policy.mem and policy.retry.max_mem:
-        return policy.mem_at(mem_level) == policy.mem_at(mem_level - 1)
-    if death is Death.TIME_LIMIT and policy.time and policy.retry.max_time:
-        return policy.time_at(time_level) == policy.time_at(time_level - 1)
+    retry = policy.retry
+    if death is Death.OUT_OF_MEMORY:
+        asked = [policy.mem_at(level) for level in (mem_level - 1, mem_level)]
+        return _is_no_more(asked, retry.max_mem, mem_level, retry)
+    if death is Death.TIME_LIMIT:
+        asked = [policy.time_at(level) for level in (time_level - 1, time_level)]
+        return _is_no_more(asked, retry.max_time, time_level, retry)
     return False
+
+
+def _is_no_more(asked: list[int | None], cap: object, n_deaths: int, retry: Retry) -> bool:
+    """Tell whether a task that needed more than was asked for would be tried with no more, though it needs it."""
+    before, now = asked
+    is_own_need = bool(now and cap) or n_deaths >= retry.alike_deaths  # at first it may have been a neighbour's
+    return now == before and is_own_need
 
 
 def _give_up_runs(runs: list[int], report: Report) -> list[Action]:

@@ -38,7 +38,8 @@ class Retry:
         Exceptions of tasks that are no final answer: such a task is tried again like one that died.
     alike_deaths : int
         If the first so many workers (3) can not be set up, or so many different tasks crash in the same way,
-        and nothing at all has succeeded, the map is given up.
+        and nothing at all has succeeded, the map is given up. A task that runs out of memory, or of time, so often
+        is lost where the pool has no `mem`, or no `time`, that could be raised.
     max_free_resubmissions : int
         Preemption, failure of a node and cancellation by somebody else do not count as attempts; but a task
         is submitted again for them no more often than this (100).

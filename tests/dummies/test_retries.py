@@ -63,6 +63,14 @@ def test_more_time_after_the_time_limit(dummies, tmp_path):
     assert (2, 2) == (caught.value.attempts, dummies.fired(again))
 
 
+def test_no_memory_that_could_be_raised(dummies, tmp_path):
+    """Where the pool asked for none, three deaths are enough to know that the task needs more."""
+    fault = dummies.add_fault(Die(signal=9, after=1.0, state="OUT_OF_MEMORY", times=9))
+    with pool_on(dummies, tmp_path) as pool, pytest.raises(pypoolparty.errors.OutOfMemory, match=r"resume .* --mem"):
+        pool.map(wait_a_moment, [0])
+    assert 3 == dummies.fired(fault)
+
+
 @pytest.mark.parametrize(("state", "kind"), [("NODE_FAIL", "NodeFailed"), ("PREEMPTED", "Preempted")])
 def test_deaths_that_do_not_count(dummies, tmp_path, state, kind):
     """They are done again without an attempt, but not for ever."""

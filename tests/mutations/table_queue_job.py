@@ -234,4 +234,11 @@ MUTATIONS = [
         "    if False:\n",
         f"{CAUSE}::test_queue_job_without_a_worker",
     ),
+    of(
+        "it is killed for lack of memory or time, and the pool asked for no `mem` or `time` that could be raised",
+        "decide.py",
+        " or n_deaths >= retry.alike_deaths  #",
+        "  #",
+        f"{DECIDE}::test_nothing_that_could_be_raised",
+    ),
 ]

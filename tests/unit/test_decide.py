@@ -261,6 +261,19 @@ def test_more_memory_after_out_of_memory():
     assert isinstance(decide(ledger, capped, 9.0)[0], GiveUp)
 
 
+@pytest.mark.parametrize("death", [Death.OUT_OF_MEMORY, Death.TIME_LIMIT])
+@pytest.mark.parametrize("given", [{}, {"mem": 100, "time": 60, "retry": Retry(mem_factor=1, time_factor=1)}])
+def test_nothing_that_could_be_raised(death, given):
+    """A task that lacks memory or time is not tried again and again with what it had, as with the site's default."""
+    policy = Policy(width=4, **given)
+    ledger = ledger_with()
+    for k in range(3):
+        assert not any(isinstance(action, GiveUp) for action in decide(ledger, policy, 9.0)), k
+        ledger.place[0] = 1
+        ledger.apply(TaskDied(0, worker(0), Report(death)), 0.0)
+    assert [GiveUp((0, 1), Report(death))] == decide(ledger, policy, 9.0)
+
+
 def test_first_workers_that_can_not_be_set_up():
     """Three workers that could not load the function, and nothing done: all is given up, and told why."""
     ledger = ledger_with()
