@@ -51,7 +51,7 @@ LEVELS = {
     "sun_grid_engine": 5,
     "local": 5,
     "failures": 5,
-    "progress_of": 5,
+    "map_state": 5,
     "choose": 5,
     "executor": 6,
     "joblib_backend": 6,

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from pypoolparty.progress_of import Phase, state_of
+from pypoolparty.map_state import Phase, state_of
 from pypoolparty.testing import FailCall
 from tests.unit.maps import is_running, run_local, wait_until
 

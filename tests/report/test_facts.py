@@ -11,7 +11,7 @@ import time
 import pytest
 
 from pypoolparty.events import Accepted, Ended, Greeted, Left, Planned, Sent, TaskDied, to_line
-from pypoolparty.progress_of import Phase
+from pypoolparty.map_state import Phase
 from pypoolparty.report._costs import cores_of, costs_of, wasted_in
 from pypoolparty.report._facts import facts_of
 from pypoolparty.report._jobs import QueueJobs

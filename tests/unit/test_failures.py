@@ -12,7 +12,7 @@ import pytest
 import pypoolparty
 from pypoolparty.errors import NotAWorkDir
 from pypoolparty.failures import failures_of, ranges
-from pypoolparty.progress_of import Phase, state_of
+from pypoolparty.map_state import Phase, state_of
 from pypoolparty.work_dir import Look
 from tests.unit import functions
 from tests.unit.maps import run_local, wait_until

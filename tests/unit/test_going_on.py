@@ -11,7 +11,7 @@ from pypoolparty import worker
 from pypoolparty.engine import restore
 from pypoolparty.errors import StillInUse
 from pypoolparty.failures import failures_of
-from pypoolparty.progress_of import Phase, state_of
+from pypoolparty.map_state import Phase, state_of
 from pypoolparty.work_dir import Record, WorkDir, _reduced
 from tests.unit import functions
 from tests.unit.jobs import run

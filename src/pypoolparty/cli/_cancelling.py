@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from ..events import Closed, Withdrawn, to_line
 from ..history import History
+from ..map_state import Phase, state_of
 from ..pool import BasePool
-from ..progress_of import Phase, state_of
 from ..resuming import pool_of
 from ..scheduler import Target
 from ..work_dir import Holder, Look, WorkDir

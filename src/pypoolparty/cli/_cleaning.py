@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import PoolPartyError, StillInUse
-from ..progress_of import MapState, Phase
+from ..map_state import MapState, Phase
 from ..work_dir import Look, WorkDir
 from ._exit import Exit
 from ._face import Answer, answering, wants_json

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..failures import FailureGroup, failures_of
+from ..map_state import state_of
 from ..pool import BasePool
-from ..progress_of import state_of
 from ..results import MapResult
 from ..work_dir import Look
 from ._finding import Finding, Weight

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import NotAWorkDir, PoolPartyError, UnsafeWorkDir
-from ..progress_of import MapState, Phase, state_of
+from ..map_state import MapState, Phase, state_of
 from ._exit import Exit
 from ._face import Answer, answering, make_console, wants_json, work_dir_argument
 from ._show import age, state_table, style_of

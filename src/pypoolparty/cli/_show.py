@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..failures import ranges
-from ..progress_of import MapState, Phase
+from ..map_state import MapState, Phase
 
 if TYPE_CHECKING:
     from rich.table import Table

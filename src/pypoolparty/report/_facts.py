@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..failures import FailureGroup, failures_of
-from ..progress_of import MapState, state_of
+from ..map_state import MapState, state_of
 from ..work_dir import Look
 from ._advice import Advice, Needs, advise
 from ._costs import Costs, cores_of, costs_of, wasted_in

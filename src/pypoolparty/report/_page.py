@@ -9,7 +9,7 @@ import time
 from importlib import resources
 from typing import Any
 
-from ..progress_of import Phase
+from ..map_state import Phase
 from ._facts import Facts
 from ._failures import failures_card
 from ._figures import activity_figure, bars_figure, costs_figure, heat_figure, histogram_figure, legend_of, parts_of
