@@ -147,7 +147,9 @@ def _run(program: list[Block], folder: Path, environment: Mapping[str, str]) -> 
         script.write_text(f"print({_END_OF_BLOCK!r}, flush=True)\n".join(block.code for block in program))
         argv = [sys.executable, str(script)]
     path = os.pathsep.join([str(Path(sys.executable).parent), str(STAND_INS), environment["PATH"]])
-    environment = {**environment, **HARMLESS, "PATH": path}
+    temporary = folder / ".temporary"
+    temporary.mkdir(exist_ok=True)
+    environment = {**environment, **HARMLESS, "PATH": path, "TMPDIR": str(temporary)}
     done = subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
     said = f"{first.where} ends with {done.returncode}:\n{done.stdout}{done.stderr}"
     assert ("fails" in last.markers) == (done.returncode != 0), said

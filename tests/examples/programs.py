@@ -30,7 +30,10 @@ def run_example(name: str, pool: str, folder: Path, environment: Mapping[str, st
             say = pytest.fail if os.environ.get("CI") == "true" and not is_ours else pytest.skip
             say(f"{module} is not there; the others are in the extra examples")
     argv = [sys.executable, str(FOLDER / f"{name}.py"), "--pool", pool]
-    done = subprocess.run(argv, cwd=folder, env={**environment}, capture_output=True, text=True, timeout=240)
+    temporary = folder.parent / f"{folder.name}-temporary"
+    temporary.mkdir(exist_ok=True)
+    environment = {**environment, "TMPDIR": str(temporary)}
+    done = subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()
     assert "OK" == lines[-1]
