@@ -98,7 +98,8 @@ class NewRun:
         sink.work_dir = self.work_dir.path
         ledger = Ledger(n)
         policy = replace(setting.policy, chunksize=chunksize or setting.policy.chunksize, weights=weights)
-        run = MapRun(self.work_dir, ledger, policy, setting.options, setting.scheduler, sink, driver.clock)
+        options = setting.options.heard_here()
+        run = MapRun(self.work_dir, ledger, policy, options, setting.scheduler, sink, driver.clock)
         run.at_end = at_end
         if self.tasks.failed:
             run.refuse_tasks(self.tasks.failed)

@@ -447,7 +447,7 @@ class BasePool:
         result.work_dir = path
         setting = self._setting
         policy = replace(setting.policy, chunksize=session.get("chunksize") or setting.policy.chunksize)
-        run = MapRun(opened, ledger, policy, setting.options, setting.scheduler, result, driver.clock)
+        run = MapRun(opened, ledger, policy, setting.options.heard_here(), setting.scheduler, result, driver.clock)
         if setting.progress:
             run.watch = watch_over("resume", n, ledger.n_done, driver.clock())
         run.welcome_back(deliveries)

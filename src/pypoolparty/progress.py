@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import importlib.util
 import os
 import queue
 import sys
@@ -92,12 +93,12 @@ class Bar:
     """
 
     def __init__(self, title: str, n: int, initial: int, stream: TextIO) -> None:
-        if _is_notebook():
-            from tqdm.auto import tqdm
+        if _has_widgets():
+            from tqdm.notebook import tqdm
         else:
             from tqdm.std import tqdm
-        width = _width(stream)
-        shape = {"dynamic_ncols": True} if width else {"ncols": USUAL_WIDTH, "nrows": USUAL_HEIGHT}
+        knows_its_width = _has_widgets() or _width(stream) > 0
+        shape = {"dynamic_ncols": True} if knows_its_width else {"ncols": USUAL_WIDTH, "nrows": USUAL_HEIGHT}
         self._bar = tqdm(total=n, initial=initial, desc=title, unit="task", file=stream, mininterval=0, **shape)
         _live_bars.add(self._bar)
 
@@ -105,6 +106,8 @@ class Bar:
         """Move the bar."""
         self._bar.set_postfix_str(details(standing), refresh=False)
         self._bar.n = standing.done
+        if standing.failed:
+            self._bar.colour = "red"
         self._bar.refresh()
 
     def close(self) -> None:
@@ -256,3 +259,8 @@ def _is_notebook() -> bool:
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None
     return type(shell).__name__ == "ZMQInteractiveShell"
+
+
+def _has_widgets() -> bool:
+    """Tell whether this is a notebook that can show more than text."""
+    return _is_notebook() and importlib.util.find_spec("ipywidgets") is not None

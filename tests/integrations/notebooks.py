@@ -35,19 +35,29 @@ class Notebook:
 
     def widget(self, kind: str, of: Any) -> dict[str, Any]:
         """Return how the widget of a kind, within the one that an output shows, is now."""
-        states = self._client.widget_state
-        box = states[of["data"]["application/vnd.jupyter.widget-view+json"]["model_id"]]
-        within = [states[name.removeprefix("IPY_MODEL_")] for name in box["children"]]
-        [state] = [one for one in within if one["_model_name"] == kind]
-        return dict(state)
+        [state] = self._within(of, kind)
+        return state
 
     def words(self, of: Any) -> str:
         """Return what the texts within the widget say that an output shows."""
-        states = self._client.widget_state
-        box = states[of["data"]["application/vnd.jupyter.widget-view+json"]["model_id"]]
-        within = [states[name.removeprefix("IPY_MODEL_")] for name in box["children"]]
-        texts = " ".join(one["value"] for one in within if one["_model_name"] == "HTMLModel")
-        return texts.replace("\N{FIGURE SPACE}", " ")
+        return " ".join(one["value"] for one in self._within(of, "HTMLModel")).replace("\N{FIGURE SPACE}", " ")
+
+    def layout(self, of: Any) -> dict[str, Any]:
+        """Return the layout of the widget that an output shows."""
+        return self._state(self._box(of)["layout"])
+
+    def style(self, of: Any) -> dict[str, Any]:
+        """Return the style of the bar within the widget that an output shows."""
+        return self._state(self.widget("FloatProgressModel", of)["style"])
+
+    def _box(self, of: Any) -> dict[str, Any]:
+        return self._state(of["data"]["application/vnd.jupyter.widget-view+json"]["model_id"])
+
+    def _within(self, of: Any, kind: str) -> list[dict[str, Any]]:
+        return [one for one in map(self._state, self._box(of)["children"]) if one["_model_name"] == kind]
+
+    def _state(self, name: str) -> dict[str, Any]:
+        return dict(self._client.widget_state[name.removeprefix("IPY_MODEL_")])
 
 
 def written(outputs: list[Any], name: str = "stderr") -> str:

@@ -44,12 +44,15 @@ def test_bar_is_a_widget(notebook: Notebook) -> None:
     assert "3/3" in notebook.words(bar)
     assert "[pypoolparty] 3 tasks; submitted" in written(outputs)
     assert "%|" not in written(outputs)  # no bar of text beside it
+    assert "100%" == notebook.layout(bar)["width"]  # of the cell, and not so many pixels
 
 
 def test_failures_are_counted(notebook: Notebook) -> None:
-    """The bar says how many tasks failed, and the exception what to do next."""
+    """The bar is red and says how many tasks failed, and the exception says what to do next."""
     outputs = notebook.run("pool.map(int, ['1', 'one', '2'])")
-    assert "1 failed" in notebook.words(bars(outputs)[0])
+    [bar] = bars(outputs)
+    assert "1 failed" in notebook.words(bar)
+    assert "red" == notebook.style(bar)["bar_color"]
     assert "ValueError: invalid literal for int()" in raised(outputs)
     assert "next: pypoolparty failures" in raised(outputs)
 
@@ -60,6 +63,7 @@ def test_bar_without_widgets(notebook: Notebook) -> None:
     outputs = notebook.run("print(pool.map(abs, [-3, 2, -1]))")
     assert "[3, 2, 1]\n" == written(outputs, "stdout")
     assert "| 3/3 [" in written(outputs)
+    assert "Warning" not in written(outputs)
     assert [] == bars(outputs)
 
 
@@ -78,6 +82,7 @@ print(result.ready())
     later = notebook.run("pathlib.Path('go').touch(); print(result.get(60))")
     assert "[0, -1, -2, -3]\n" == written(later, "stdout")
     assert [] == bars(later)
+    assert "" == written(later)  # what was submitted is told there, too
 
 
 def test_awaiting(notebook: Notebook) -> None:

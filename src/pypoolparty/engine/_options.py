@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -66,6 +67,15 @@ class Options:
     say: Callable[[str], None] = lambda line: None
     tell: Callable[[str], None] = lambda line: None
     announce: Callable[[str], None] = lambda line: None
+
+    def heard_here(self) -> Options:
+        """Return options whose words go where those of the caller go: in a notebook, below the cell that runs now."""
+        here = contextvars.copy_context()
+
+        def aside(speak: Callable[[str], None]) -> Callable[[str], None]:
+            return lambda words: here.copy().run(speak, words)
+
+        return replace(self, say=aside(self.say), tell=aside(self.tell), announce=aside(self.announce))
 
     def resources_at(self, mem: int | None, time: int | None) -> Resources:
         """Return the resources with as much memory (bytes) and time (seconds)."""
