@@ -17,6 +17,7 @@ from typing import Any
 
 from . import choose
 from .arguments import optional_int
+from .errors import PoolPartyError
 from .pool import BasePool
 from .results import Delivery, IMapIterator, WaveSink
 
@@ -50,6 +51,11 @@ class _MapSink(WaveSink):
         results._set_length(n)
         self._is_over = is_over
         self._end()
+
+    def give_up(self) -> None:
+        """Have the map ended, if any of its tasks is open: nobody wants its results any more."""
+        if self._open:
+            self.asked_to_end = PoolPartyError("the iterator over the results was closed")
 
     def _end(self) -> None:
         if not self._open and not self._is_over.done():
@@ -179,6 +185,11 @@ class Executor(_Executor):
         buffersize : int, optional
             Take no more tasks from `iterables` than so many ahead of what was yielded. Where it is None all
             are taken at once, and become one map.
+
+        Notes
+        -----
+        As with the executors of `concurrent.futures`, what is open is cancelled when the iterator ends before its last
+        result: by what a task raised, by the time-out, by Ctrl-C, or because you leave the loop. What is done is kept.
         """
         if chunksize < 1:
             raise ValueError(f"chunksize must be at least 1, not {chunksize!r}")
@@ -193,13 +204,13 @@ class Executor(_Executor):
             self._check_open()
             self._watch(is_over)
             try:
-                self._pool._starmap_into(
+                sink = self._pool._starmap_into(
                     lambda n: _MapSink(results, n, is_over), fn, zip(*iterables), None if chunksize == 1 else chunksize
                 )
             except BaseException:
                 self._open.discard(is_over)
                 raise
-        return _in_time(results, deadline)
+        return _in_time(results, deadline, sink)
 
     def _map_ahead(
         self, fn: Callable[..., Any], tasks: Iterator[Any], buffersize: int, deadline: float
@@ -253,16 +264,19 @@ def _seconds_to(deadline: float) -> float | None:
     return None if deadline == float("inf") else max(0.0, deadline - time.monotonic())
 
 
-def _in_time(results: IMapIterator, deadline: float) -> Iterator[Any]:
-    """Yield the results; keep no reference to what was yielded."""
-    while True:
-        try:
-            value = [results.next(_seconds_to(deadline))]
-        except StopIteration:
-            return
-        except PoolTimeoutError:
-            raise FutureTimeoutError from None
-        yield value.pop()
+def _in_time(results: IMapIterator, deadline: float, sink: _MapSink) -> Iterator[Any]:
+    """Yield the results, and keep no reference to them; closed before the last, also by an exception, end the map."""
+    try:
+        while True:
+            try:
+                value = [results.next(_seconds_to(deadline))]
+            except StopIteration:
+                return
+            except PoolTimeoutError:
+                raise FutureTimeoutError from None
+            yield value.pop()
+    finally:
+        sink.give_up()
 
 
 def _finish_all() -> None:

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from . import arguments, leaving
 from .engine import Driver, MapRun, Sink, restore
@@ -35,6 +35,7 @@ __all__ = ["BasePool"]
 OnError = Literal["raise", "return"]
 Callback = Callable[[Any], object] | None
 Report = str | os.PathLike[str] | None
+AnySink = TypeVar("AnySink", bound=Sink)
 
 RUN, CLOSE, TERMINATE = "RUN", "CLOSE", "TERMINATE"
 MOMENT_SECONDS, LONGEST_MOMENT_SECONDS = 0.02, 0.5
@@ -370,17 +371,20 @@ class BasePool:
         return max(MOST_AHEAD // 2, MOST_AHEAD - (n_fed - results._n_taken))
 
     def _starmap_into(
-        self, make_sink: Callable[[int], Sink], func: Callable[..., Any], tasks: Iterable[Any], chunksize: int | None
-    ) -> None:
-        """Start a `starmap` whose outcomes go into a sink for so many tasks."""
+        self, make_sink: Callable[[int], AnySink], func: Callable[..., Any], tasks: Iterable[Any], chunksize: int | None
+    ) -> AnySink:
+        """Start a `starmap` whose outcomes go into a sink for so many tasks, which is returned."""
         self._check_running()
         try:
             run = NewRun(self._setting, self._driver, "starmap", func)
         except NotPicklable as error:
-            make_sink(1).deliver([(0, False, error.error)])
-            return
+            sink = make_sink(1)
+            sink.deliver([(0, False, error.error)])
+            return sink
         run.take(tasks)
-        run.start(make_sink(run.tasks.n), chunksize)
+        sink = make_sink(run.tasks.n)
+        run.start(sink, chunksize)
+        return sink
 
     # ------------------------------------------------------------------ resume
 

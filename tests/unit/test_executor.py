@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import functools
 import subprocess
 import sys
 import threading
@@ -184,6 +185,36 @@ def test_map_takes_no_more_than_the_buffer(tmp_path):
         for wrong, kind in ((0, ValueError), ("many", TypeError)):
             with pytest.raises(kind, match="buffersize"):
                 executor.map(abs, [1], buffersize=wrong)
+
+
+def wait_unless_first(folder, number):
+    """Return the number; leave a mark, and but for the first wait until a file is there."""
+    (folder / f"begun-{number}").touch()
+    if number:
+        hold(folder / "gate")
+    return number
+
+
+def raise_unless_later(folder, number):
+    """Raise in the first task; the later ones wait until a file is there."""
+    return wait_unless_first(folder, number) or raise_value_error(number)
+
+
+@pytest.mark.parametrize("kind", EXECUTORS)
+@pytest.mark.parametrize("func", [wait_unless_first, raise_unless_later])
+def test_iterator_that_ends_early(kind, func, make_executor, tmp_path):
+    """Left after the first result, or ended by what a task raised, it cancels what has not begun."""
+    with make_executor(kind) as executor:
+        results = executor.map(functools.partial(func, tmp_path), range(300))
+        if func is raise_unless_later:
+            with pytest.raises(ValueError, match="0"):
+                next(results)
+        else:
+            assert 0 == next(results)
+            results.close()
+        if kind == "processes":
+            (tmp_path / "gate").touch()  # it can not end the tasks that have begun
+    assert 1 <= len(list(tmp_path.glob("begun-*"))) < 30
 
 
 def test_map_of_what_can_not_be_pickled(tmp_path):
