@@ -212,7 +212,7 @@ class BasePool:
         """
         values: list[Any] = self.map_async(
             func, iterable, chunksize, on_error=on_error, weights=weights, report=report
-        ).get_or_cancel()
+        )._get_or_cancel()
         return values
 
     def map_async(
@@ -253,7 +253,7 @@ class BasePool:
         """Return ``[func(*task) for task in iterable]``, computed in queue-jobs. See `map`."""
         values: list[Any] = self.starmap_async(
             func, iterable, chunksize, on_error=on_error, weights=weights, report=report
-        ).get_or_cancel()
+        )._get_or_cancel()
         return values
 
     def starmap_async(
@@ -418,7 +418,7 @@ class BasePool:
         StillInUse
             If another main process works on it.
         """
-        values: list[Any] = self.resume_async(work_dir, redo_raised, on_error, func).get_or_cancel()
+        values: list[Any] = self.resume_async(work_dir, redo_raised, on_error, func)._get_or_cancel()
         return values
 
     def resume_async(

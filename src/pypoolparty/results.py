@@ -184,7 +184,7 @@ class MapResult(AsyncResult):
         self.asked_to_end = PoolPartyError("the map was cancelled")
         return True
 
-    def get_or_cancel(self) -> Any:
+    def _get_or_cancel(self) -> Any:
         """Return what `get` does, for a call whose result nobody else has: interrupted, the map is ended, too."""
         try:
             self.wait()

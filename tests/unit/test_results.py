@@ -104,7 +104,7 @@ def test_interrupted_while_waiting_for_a_map(monkeypatch, error):
         result.get()
     assert result.asked_to_end is None
     with pytest.raises(error):
-        result.get_or_cancel()
+        result._get_or_cancel()
     assert "the map was cancelled" == str(result.asked_to_end)
 
 
@@ -114,7 +114,7 @@ def test_cancelling_comes_too_late():
     result.deliver([ok(0, 3)])
     assert not result.cancel()
     assert result.asked_to_end is None
-    assert [3] == result.get_or_cancel()
+    assert [3] == result._get_or_cancel()
 
 
 def test_callback_that_fails(capsys):
