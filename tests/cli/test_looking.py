@@ -105,3 +105,12 @@ def test_interrupted_watch_leaves_the_map_alone(live, number):
     out, _ = live.program.communicate(timeout=30)
     assert [0, 1, 2, 3, 4, 5] == json.loads(out)
     wait_until(lambda: not os.path.exists(live.work_dir))
+
+
+def test_commands_are_as_short_as_they_can_be(failed, invoke, monkeypatch):
+    """Paths in what is to be typed next are as they are seen from here, where the shell takes them as well."""
+    parent, name = os.path.split(failed)
+    monkeypatch.chdir(parent)
+    assert f"→ pypoolparty failures {name}\n" in invoke("status", name, code=1).stdout
+    assert f"→ pypoolparty logs {name} 1 --stderr\n" in invoke("failures", name, code=1).stdout
+    assert failed in json.loads(invoke("status", name, "--json", code=1).stdout)["next"][0]

@@ -18,6 +18,7 @@ from ._exit import Exit
 from ._face import Answer, answering
 from ._finding import Finding, Weight
 from ._pools import POOLS, check_names, made, pool_class, read_settings
+from ._show import show_next
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -145,4 +146,4 @@ def _show(console: Console, findings: list[Finding]) -> None:
         sign, style = STYLES[finding.weight]
         console.print(Text.assemble((f"{sign} {finding.about:{width}s}  ", style), finding.words), soft_wrap=True)
         if finding.command:
-            console.print(Text(f"  {'':{width}s}  → {finding.command}", "bold"), soft_wrap=True)
+            show_next(console, finding.command, f"  {'':{width}s}  ")

@@ -10,6 +10,7 @@ from ..failures import FailureGroup, failures_of, ranges
 from ..work_dir import Look
 from ._exit import Exit
 from ._face import Answer, answering, work_dir_argument
+from ._show import show_next
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -72,7 +73,7 @@ def _show_group(console: Console, group: FailureGroup) -> None:
     if group.stderr_tail.strip() and not group.traceback:
         line("stderr", group.stderr_tail.strip().splitlines()[-1])
     for command in group.advice:
-        console.print(Text(f"  → {command}", "bold"), soft_wrap=True)
+        show_next(console, command, "  ")
 
 
 def _place(traceback: str) -> str:

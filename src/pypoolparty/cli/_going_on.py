@@ -14,6 +14,7 @@ from ._exit import Exit
 from ._face import Answer, answering, work_dir_argument
 from ._importing import imported_function
 from ._pools import check_names, made, read_settings, setting_options
+from ._show import show_next
 from ._writing import check_output, write_values
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def _show_resumed(console: Console, document: dict[str, Any], groups: list[Failu
         show_failures(console, groups)
     if not document["output"]:
         command = f"pypoolparty results {shlex.quote(document['work_dir'])} -o results.pickle"
-        console.print(f"→ {command}", style="bold", markup=False, soft_wrap=True)
+        show_next(console, command)
 
 
 @click.command("cancel")
@@ -117,6 +118,6 @@ def cancel_command(work_dir: str, timeout: float) -> Answer:
     def show(console: Console) -> None:
         console.print(cancelled.words, markup=False, soft_wrap=True)
         if not cancelled.is_done:
-            console.print(f"→ to go on: {resume}", style="bold", markup=False, soft_wrap=True)
+            show_next(console, resume)
 
     return Answer(document, show, Exit.OK if cancelled.is_ended else Exit.IN_USE)

@@ -16,7 +16,7 @@ from ..errors import NotAWorkDir, PoolPartyError, UnsafeWorkDir
 from ..map_state import MapState, Phase, state_of
 from ._exit import Exit
 from ._face import Answer, answering, make_console, wants_json, work_dir_argument
-from ._show import age, state_table, style_of
+from ._show import age, near, show_next, state_table, style_of
 
 if TYPE_CHECKING:
     from rich.console import Console, Group
@@ -81,13 +81,7 @@ def _document(state: MapState) -> dict[str, object]:
 
 def _show_next(console: Console, state: MapState) -> None:
     for command in next_commands(state):
-        console.print(f"→ {command}", style="bold", markup=False, soft_wrap=True)
-
-
-def near(path: str) -> str:
-    """Return a path as it is seen from here, if it is below: it is shorter, and the shell takes it as well."""
-    below = os.path.relpath(path)
-    return path if below.startswith("..") else below
+        show_next(console, command)
 
 
 @click.command("ls")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -11,9 +13,10 @@ from ..failures import ranges
 from ..map_state import MapState, Phase
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
-__all__ = ["age", "byte_size", "pairs", "parse_age", "state_table", "style_of", "words_of"]
+__all__ = ["age", "byte_size", "near", "pairs", "parse_age", "show_next", "state_table", "style_of", "words_of"]
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 STYLES = {Phase.RUNNING: "cyan", Phase.DONE: "green", Phase.INTERRUPTED: "yellow", Phase.DEAD: "red"}
@@ -52,6 +55,18 @@ def byte_size(n: float) -> str:
             return f"{n:.0f} {unit}" if unit == "B" else f"{n:.1f} {unit}"
         n /= 1024
     return f"{n:.1f} TiB"
+
+
+def near(path: str) -> str:
+    """Return a path as it is seen from here, if it is below: it is shorter, and the shell takes it as well."""
+    below = os.path.relpath(path)
+    return path if below.startswith("..") else below
+
+
+def show_next(console: Console, command: str, before: str = "") -> None:
+    """Print a command to be typed next, with paths as they are seen from here."""
+    shorter = re.sub(r"(?<!\S)/\S+", lambda found: near(found[0]), command)
+    console.print(f"{before}→ {shorter}", style="bold", markup=False, soft_wrap=True)
 
 
 def pairs() -> Table:
