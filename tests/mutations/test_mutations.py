@@ -1,5 +1,8 @@
 """What a row of docs/failures.md promises is held by its tests: without the handling in src they fail."""
 
+import concurrent.futures
+import os
+
 import pytest
 
 from tests.mutations.mutation import PAGE, Mutation, parse_rows
@@ -40,11 +43,21 @@ def test_passes_without_mutation(unmutated, test):
     assert passes(test, unmutated), {name: ends for name, ends in unmutated.items() if name.startswith(test)}
 
 
+@pytest.fixture(scope="module")
+def verdicts(request):
+    """What comes of the mutations that are asked for: on each core one is tried, ahead of the tests."""
+    found = [item for item in request.session.items if getattr(item, "originalname", "") == "test_mutation_is_found"]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as executor:
+        mutations = [item.callspec.params["mutation"] for item in found]
+        yield {mutation: executor.submit(run_mutated, mutation) for mutation in mutations}
+        executor.shutdown(cancel_futures=True)
+
+
 @pytest.mark.slow
 @by_name
-def test_mutation_is_found(mutation):
+def test_mutation_is_found(verdicts, mutation):
     """Without the handling each of its tests fails, and for no other reason."""
-    verdict = run_mutated(mutation)
+    verdict = verdicts[mutation].result()
     assert verdict.is_killed, verdict.words
 
 
