@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+import operator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 from .arguments import optional_int, parse_mem, parse_time, positive_int
 from .states import Death, Limits
 
-__all__ = ["FREE_DEATHS", "Policy", "Retry", "scaled"]
+__all__ = ["FREE_DEATHS", "Policy", "Retry", "read_retry", "scaled"]
 
 # Not the task's fault: such a death does not count as an attempt.
 FREE_DEATHS = frozenset({Death.NODE_FAILED, Death.PREEMPTED, Death.CANCELLED})
@@ -70,6 +73,41 @@ class Retry:
         if not all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in kinds):
             raise TypeError(f"retry_exceptions must be exception classes, not {self.retry_exceptions!r}")
         object.__setattr__(self, "retry_exceptions", kinds)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what differs from the defaults as JSON has it; exceptions by their names, where they have any."""
+        found = {one.name: getattr(self, one.name) for one in fields(self) if getattr(self, one.name) != one.default}
+        kinds = found.pop("retry_exceptions", ())
+        names = [f"{kind.__module__}:{kind.__qualname__}" for kind in kinds]
+        # Those of a script, or of a function, can not be imported again.
+        names = [name for name in names if not name.startswith("__main__:") and "<locals>" not in name]
+        return {**found, "retry_exceptions": names} if names else found
+
+
+def read_retry(value: object) -> Retry:
+    """Return the `Retry` that is meant: also by a mapping of its arguments, with exceptions as ``"module:Name"``."""
+    if value is None or isinstance(value, Retry):
+        return value or Retry()
+    if not isinstance(value, Mapping):
+        raise TypeError(f"retry must be a pypoolparty.Retry, or a mapping of its arguments, not {value!r}")
+    allowed = [one.name for one in fields(Retry)]
+    unknown = [name for name in value if name not in allowed]
+    if unknown:
+        raise ValueError(f"retry has no {unknown[0]!r}; it has {', '.join(allowed)}")
+    kinds = value.get("retry_exceptions", ())
+    kinds = [kinds] if isinstance(kinds, (str, type)) else kinds
+    return Retry(**{**value, "retry_exceptions": tuple(map(_exception_named, kinds))})
+
+
+def _exception_named(kind: Any) -> Any:
+    if not isinstance(kind, str):
+        return kind
+    module, _, name = kind.rpartition(":")
+    try:
+        return operator.attrgetter(name)(importlib.import_module(module or "builtins"))
+    except (ImportError, AttributeError) as error:
+        words = f"retry_exceptions: {kind!r} can not be imported ({error}); names are as 'module:Name'"
+        raise ValueError(words) from error
 
 
 @dataclass(frozen=True)

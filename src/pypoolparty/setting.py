@@ -12,7 +12,7 @@ from typing import Any
 from . import arguments
 from .engine import Options
 from .lingering import Lingering
-from .policy import Policy, Retry
+from .policy import Policy, Retry, read_retry
 from .scheduler import Scheduler
 from .states import Resources
 from .waiting_room import WaitingRoom
@@ -91,7 +91,7 @@ def make_setting(
     verbose: bool,
     progress: bool | None,
     max_num_resubmissions: int,
-    retry: Retry | None,
+    retry: Retry | Mapping[str, Any] | None,
     resources: Resources,
     setup: Iterable[str],
     env: Mapping[str, str] | None,
@@ -107,11 +107,10 @@ def make_setting(
 ) -> Setting:
     """Check what all pools share, and put it together; `own` are the arguments of this kind of pool alone."""
     interval = arguments.positive_number("polling_interval", polling_interval)
-    retry = Retry() if retry is None else retry
-    if not isinstance(retry, Retry):
-        raise TypeError(f"retry must be a pypoolparty.Retry, not {retry!r}")
+    retry = read_retry(retry)
     if retry.max_num_resubmissions is not None:
         max_num_resubmissions = retry.max_num_resubmissions
+    kept_retry = replace(retry, max_num_resubmissions=None).as_json()
     workers = arguments.read_workers_per_job(workers_per_job, is_elastic)
     if workers > 1 and width is not None:
         workers = min(workers, width)
@@ -164,6 +163,7 @@ def make_setting(
             **({"progress": bool(progress)} if progress is not None else {}),
             **({"max_calls_per_minute": max_calls_per_minute} if max_calls_per_minute is not None else {}),
             "max_num_resubmissions": policy.max_num_resubmissions,
+            **({"retry": kept_retry} if kept_retry else {}),
             **given,
             **own,
         },

@@ -52,6 +52,10 @@ def test_resume_with_other_arguments(invoke, lost, own_folder):
     found = invoke("resume", lost, "--mem", "1G", "--time", "10:00", "--set", "max_num_resubmissions=1", code=1)
     assert "Crashed: 1 task lost" in found.stdout
     assert 1 < state_of(lost).deaths["Crashed"]
+    assert "retry has no 'speed'" in invoke("resume", lost, "--set", 'retry={"speed": 9}', code=2).stderr
+    n_deaths = state_of(lost).deaths["Crashed"]
+    invoke("resume", lost, "--set", 'retry={"max_num_resubmissions": 0}', code=1)
+    assert n_deaths + 1 == state_of(lost).deaths["Crashed"]
 
 
 def test_resume_redoes_what_raised(invoke, tmp_path, own_folder):

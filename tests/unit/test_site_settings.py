@@ -1,5 +1,6 @@
 """Settings of a site and of its user, which stand in for arguments that are not given."""
 
+import dataclasses
 import inspect
 import os
 import subprocess
@@ -272,6 +273,18 @@ def test_going_on_has_the_arguments_of_the_map(site, tmp_path):
     site.of_user("[all]\npolling_interval = 99\n")
     assert 0.1 == setting_of(resuming.pool_of(result.work_dir)).polling_interval
     assert 99 == setting_of(pypoolparty.local.Pool()).polling_interval
+
+
+def test_going_on_has_the_retry_of_the_map(tmp_path):
+    """What is to be done about deaths is not forgotten; exceptions are found again by their names."""
+    retry = pypoolparty.Retry(max_num_resubmissions=4, max_mem="64G", retry_exceptions=(ConnectionError,))
+    with pypoolparty.local.Pool(1, work_dir=tmp_path, keep_work_dir=True, retry=retry) as pool:
+        result = pool.map_async(abs, [1])
+        result.get(60)
+    policy = setting_of(resuming.pool_of(result.work_dir)).policy
+    assert 4 == policy.max_num_resubmissions
+    assert dataclasses.replace(retry, max_num_resubmissions=None) == policy.retry
+    assert 2 == setting_of(resuming.pool_of(result.work_dir, max_num_resubmissions=2)).policy.max_num_resubmissions
 
 
 def test_all_that_holds_can_be_shown(site, monkeypatch):

@@ -15,7 +15,7 @@ POOLS = ("auto", "slurm.array", "slurm", "sun_grid_engine.array", "sun_grid_engi
 # What looks like a number and is a name all the same.
 _NAMES = {"account", "clusters", "partition", "qos", "queue", "python_path", "work_dir", "mem", "parallel_environment"}
 # What can not come from a shell.
-_OBJECTS = {"self", "retry", "initializer", "initargs", "processes"}
+_OBJECTS = {"self", "initializer", "initargs", "processes"}
 
 
 def setting_options(function: Callable[..., Any]) -> Callable[..., Any]:

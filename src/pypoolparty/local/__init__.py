@@ -52,8 +52,8 @@ class Pool(BasePool):
         Shell lines that run on the node before the worker (``module load …``, ``conda activate …``).
     env : mapping, optional
         Variables for the tasks, on top of this process's.
-    retry : Retry, optional
-        What is done about tasks whose queue-job died; see `pypoolparty.Retry`.
+    retry : Retry or mapping, optional
+        What is done about tasks whose queue-job died; see `pypoolparty.Retry`. A mapping has its arguments.
     progress : bool, optional
         Show on stderr how each map goes on: a bar in a terminal or notebook, lines now and then elsewhere. By
         default as `verbose` says.
@@ -91,7 +91,7 @@ class Pool(BasePool):
         gpus: int | None = None,
         setup: Iterable[str] = (),
         env: Mapping[str, str] | None = None,
-        retry: Retry | None = None,
+        retry: Retry | Mapping[str, Any] | None = None,
         progress: bool | None = None,
         initializer: Callable[..., Any] | None = None,
         initargs: Sequence[Any] = (),
