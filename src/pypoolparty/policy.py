@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import math
-import operator
+import pkgutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -102,10 +101,9 @@ def read_retry(value: object) -> Retry:
 def _exception_named(kind: Any) -> Any:
     if not isinstance(kind, str):
         return kind
-    module, _, name = kind.rpartition(":")
     try:
-        return operator.attrgetter(name)(importlib.import_module(module or "builtins"))
-    except (ImportError, AttributeError) as error:
+        return pkgutil.resolve_name(kind if ":" in kind else f"builtins:{kind}")
+    except (ImportError, AttributeError, ValueError) as error:
         words = f"retry_exceptions: {kind!r} can not be imported ({error}); names are as 'module:Name'"
         raise ValueError(words) from error
 
