@@ -120,7 +120,7 @@ def test_cancelled_map(pool, folder, tmp_path):
     other = pool.map_async(f.square, range(3))
     assert result.cancel()
     with pytest.raises(pypoolparty.errors.PoolPartyError, match="the map was cancelled"):
-        result.get(60)
+        result.get(15)
     assert not result.cancel()
     assert [0, 1, 4] == other.get(60)
     assert not other.cancel()
