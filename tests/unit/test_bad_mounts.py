@@ -33,13 +33,17 @@ def mounted(tmp_path):
 @pytest.fixture
 def bound(tmp_path):
     """A folder, and a function that makes it read-only, or not any more: by a mount, for modes do not bind root."""
-    folder = tmp_path / "bound"
+    folder, aside = tmp_path / "bound", tmp_path / "aside"
     folder.mkdir()
+    aside.mkdir()
 
     def make_read_only(is_read_only):
         if is_read_only:
-            subprocess.run(["mount", "--bind", folder, folder], check=True)
-            subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
+            # First where nobody writes: a mount through which a file is open for writing can not be made read-only.
+            subprocess.run(["mount", "--bind", folder, aside], check=True)
+            subprocess.run(["mount", "-o", "remount,bind,ro", aside], check=True)
+            subprocess.run(["mount", "--bind", aside, folder], check=True)
+            subprocess.run(["umount", aside], check=True)
         elif str(folder) in Path("/proc/mounts").read_text():
             subprocess.run(["umount", "--lazy", folder], check=True)
 
