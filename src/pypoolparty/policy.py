@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import pkgutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -101,6 +100,8 @@ def read_retry(value: object) -> Retry:
 def _exception_named(kind: Any) -> Any:
     if not isinstance(kind, str):
         return kind
+    import pkgutil  # rarely needed
+
     try:
         return pkgutil.resolve_name(kind if ":" in kind else f"builtins:{kind}")
     except (ImportError, AttributeError, ValueError) as error:

@@ -4,11 +4,11 @@ import shlex
 import shutil
 import sys
 
-import pytest
 from bench.workloads import WORKLOADS
 
 from bench import __main__ as bench
 from tests.docs.blocks import ROOT, blocks_of
+from tests.needed import needed
 
 PAGE = ROOT / "docs" / "performance.md"
 
@@ -18,7 +18,7 @@ def test_commands_of_the_page(tmp_path, monkeypatch):
 
     What takes hours is not measured again: `test_bench.py` runs these verbs on a tiny workload.
     """
-    pytest.importorskip("matplotlib")
+    needed("matplotlib", extra="examples")
     [block] = [block for block in blocks_of(PAGE) if block.language == "sh"]
     words = [shlex.split(line)[3:] for line in block.lines]
     asked = [bench.make_parser().parse_args(line) for line in words]

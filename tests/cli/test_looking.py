@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+from pypoolparty.cli._show import near
 from tests.unit.maps import wait_until
 
 
@@ -114,3 +115,5 @@ def test_commands_are_as_short_as_they_can_be(failed, invoke, monkeypatch):
     assert f"→ pypoolparty failures {name}\n" in invoke("status", name, code=1).stdout
     assert f"→ pypoolparty logs {name} 1 --stderr\n" in invoke("failures", name, code=1).stdout
     assert failed in json.loads(invoke("status", name, "--json", code=1).stdout)["next"][0]
+    assert "name" == near(os.path.abspath("name"))
+    assert near(os.path.abspath("-name")).startswith("/")  # else it would be an option

@@ -1,6 +1,5 @@
 """The site: built without a warning, read without a network, and no link in it leads nowhere."""
 
-import importlib.util
 import os
 import re
 import subprocess
@@ -13,6 +12,7 @@ import pytest
 from tools.site_hooks import COMES_LATER
 
 from tests.docs.blocks import PAGES, ROOT
+from tests.needed import needed
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -47,9 +47,7 @@ class Seen(HTMLParser):
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the site, where nothing of the network can be reached."""
-    for module in NEEDED:
-        if importlib.util.find_spec(module) is None:
-            (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"{module} is not there: extra docs")
+    needed(*NEEDED, extra="docs")
     folder = tmp_path_factory.mktemp("site")
     argv = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
     nowhere = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")

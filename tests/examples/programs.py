@@ -1,13 +1,11 @@
 """The examples, and how a test runs one of them."""
 
-import importlib.util
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import pytest
+from tests.needed import needed
 
 FOLDER = Path(__file__).parents[2] / "examples"
 # What each needs besides the package; all of it is in the extra "examples".
@@ -23,12 +21,7 @@ NEEDS = {
 
 def run_example(name: str, pool: str, folder: Path, environment: Mapping[str, str]) -> list[str]:
     """Run an example in a folder of its own, and return the lines that it prints; the last has to be OK."""
-    for module in NEEDS[name]:
-        if importlib.util.find_spec(module) is None:
-            # Where all is to be installed, nothing may be missing but what is not written yet.
-            is_ours = module.startswith("pypoolparty.")
-            say = pytest.fail if os.environ.get("CI") == "true" and not is_ours else pytest.skip
-            say(f"{module} is not there; the others are in the extra examples")
+    needed(*NEEDS[name], extra="examples")
     argv = [sys.executable, str(FOLDER / f"{name}.py"), "--pool", pool]
     temporary = folder.parent / f"{folder.name}-temporary"
     temporary.mkdir(exist_ok=True)

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.needed import needed
+
 CELL_SECONDS = 100
 
 
@@ -74,9 +76,10 @@ def raised(outputs: list[Any]) -> str:
 @contextlib.contextmanager
 def notebook_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Notebook]:
     """Start a kernel in a folder, and end it."""
-    nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
-    for needed in ("ipykernel", "ipywidgets"):
-        pytest.importorskip(needed)
+    needed("nbclient", "nbformat", "ipykernel", "ipywidgets", extra="integrations")
+    import nbclient
+    import nbformat
+
     for name in ("JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
         monkeypatch.setenv(name, str(folder / ".jupyter"))
     monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")

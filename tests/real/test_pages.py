@@ -1,6 +1,5 @@
 """Blocks of the documentation that need a real Slurm: what users of other libraries come from."""
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import pytest
 
 from tests.contract.helpers import wait_until
 from tests.docs.blocks import ROOT, Block, blocks_of
+from tests.needed import needed
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 
@@ -27,9 +27,7 @@ def name_of(block: Block) -> str:
 @pytest.mark.parametrize("block", BLOCKS, ids=name_of)
 def test_block_of_another_library(block: Block, slurm_cluster: Any, tmp_path: Path) -> None:
     """It does what the page has as its counterpart here."""
-    module = name_of(block)
-    if importlib.util.find_spec(module) is None:  # not imported here: dask changes how exceptions are pickled
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"{module} is not there: extra peers")
+    needed("submitit", "dask_jobqueue", extra="peers")  # not imported: dask changes how exceptions are pickled
     script = tmp_path / "block.py"
     script.write_text(f"{block.code}\nassert [1, 2] == list(values), values\nprint('the block has run')\n")
     environment = {**os.environ, **slurm_cluster.environment, **OF_DASK}

@@ -156,6 +156,19 @@ def test_each_plot_has_words_and_a_table(hostile_page):
         assert "<td>" in part
 
 
+def wait_a_moment(task):
+    """Take longer than the clock of CPU time is coarse."""
+    time.sleep(0.03)
+
+
+@pytest.mark.parametrize(("func", "can_tell"), [(be_quiet, False), (wait_a_moment, True)])
+def test_efficiency_of_short_tasks(run_local, func, can_tell):
+    """Of tasks that take no time it would be noise: nothing is told of it, nor advised from it."""
+    facts = facts_of(run_local(func, range(6)))
+    assert can_tell == (facts.efficiency.n > 0)
+    assert can_tell != ("tasks are too short to tell" in page_of(facts, "", 0.0))
+
+
 def test_many_tasks_are_summed_up(run_local):
     """Beyond some hundreds, a plot has no mark for each: the timeline becomes one of hosts."""
     facts = facts_of(run_local(be_quiet, range(3000)))

@@ -60,7 +60,7 @@ def byte_size(n: float) -> str:
 def near(path: str) -> str:
     """Return a path as it is seen from here, if it is below: it is shorter, and the shell takes it as well."""
     below = os.path.relpath(path)
-    return path if below.startswith("..") else below
+    return path if below.startswith(("..", "-")) else below  # what begins with a dash would be an option
 
 
 def show_next(console: Console, command: str, before: str = "") -> None:

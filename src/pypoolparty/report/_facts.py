@@ -112,7 +112,18 @@ def _summed_up(
         load=load_of(records, jobs, cores, span),
         slowest=_slowest(records, seconds),
         failures=failures,
-        advice=advise(_needs(session, state, jobs, costs, memory.most, times.most, longest_job)),
+        advice=advise(
+            _needs(
+                session,
+                state,
+                jobs,
+                # Of tasks that take no time it would be noise, and so would be what is advised from it.
+                costs.cpu / costs.busy if efficiency else None,
+                memory.most,
+                times.most,
+                longest_job,
+            )
+        ),
     )
 
 
@@ -191,7 +202,7 @@ def _needs(
     session: Mapping[str, Any],
     state: MapState,
     jobs: Sequence[QueueJob],
-    costs: Costs,
+    efficiency: float | None,
     peak: float,
     longest_task: float,
     longest_job: float,
@@ -203,7 +214,7 @@ def _needs(
         longest_task=longest_task,
         workers_per_job=workers if isinstance(workers, int) and workers > 0 else 1,
         cpus=arguments.get("cpus"),
-        efficiency=costs.cpu / costs.busy if costs.busy > 0 else None,
+        efficiency=efficiency,
         asked_memory=arguments.get("mem"),
         asked_time=arguments.get("time"),
         out_of_memory=state.deaths.get("OutOfMemory", 0),
